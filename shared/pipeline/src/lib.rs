@@ -1,1 +1,11 @@
-//! (scaffold)
+//! What to do: the definition language and every decision made from it.
+//!
+//! Pure and synchronous: no network, no disk, no clock, no async. A decision is answered as a value (the next
+//! request, the next page token, an object key, a list of statements); `edge` carries it out.
+
+pub mod decode;
+pub mod fault;
+pub mod name;
+pub mod path;
+pub mod problem;
+pub mod template;
