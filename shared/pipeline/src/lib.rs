@@ -3,9 +3,15 @@
 //! Pure and synchronous: no network, no disk, no clock, no async. A decision is answered as a value (the next
 //! request, the next page token, an object key, a list of statements); `edge` carries it out.
 
+pub mod balance;
 pub mod decode;
 pub mod fault;
+pub mod layout;
+pub mod ledger;
 pub mod name;
 pub mod path;
 pub mod problem;
+pub mod run;
+pub mod schedule;
 pub mod template;
+pub mod window;

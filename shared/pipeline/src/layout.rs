@@ -1,0 +1,115 @@
+//! Which object key holds what of a run. Nothing else in the system spells a key.
+//!
+//! ```text
+//! runs/<pipeline>/<run>/definition.json        the definition as this run uses it
+//!                      /plan.json              what was planned; slices.jsonl lists the slices
+//!                      /ids/<slice>.json       the ids that a slice fetches
+//!                      /raw/<slice>/000000.zst raw chunks, in the order fetched
+//!                      /parts/<slice>/…        Parquet parts, rejects/<slice>.jsonl
+//!                      /outcome/<slice>.json   what transform made of a slice
+//!                      /staged/<slice>.json    what load staged of it
+//!                      /manifest.json          counts, checks and what was published
+//! ledger/<pipeline>/<window>.json              the state of a window
+//! ```
+
+use crate::name::Name;
+
+/// The keys of one run's objects.
+#[derive(Debug, Clone)]
+pub struct RunKeys {
+    prefix: String,
+}
+
+impl RunKeys {
+    /// The keys of a run of a pipeline.
+    pub fn new(pipeline: &Name, run_id: &str) -> Self {
+        RunKeys {
+            prefix: format!("runs/{pipeline}/{run_id}"),
+        }
+    }
+
+    /// The definition with everything that it refers to, as this run uses it.
+    pub fn definition(&self) -> String {
+        format!("{}/definition.json", self.prefix)
+    }
+
+    /// What plan decided; written last by plan, so its presence says that the plan is complete.
+    pub fn plan(&self) -> String {
+        format!("{}/plan.json", self.prefix)
+    }
+
+    /// The slices, one JSON object a line: what the state machine's Map reads.
+    pub fn slices(&self) -> String {
+        format!("{}/slices.jsonl", self.prefix)
+    }
+
+    /// Where the state machine writes the results of its Map.
+    pub fn map_results(&self) -> String {
+        format!("{}/map", self.prefix)
+    }
+
+    /// The ids that a slice fetches, a JSON array.
+    pub fn ids(&self, slice: &str) -> String {
+        format!("{}/ids/{slice}.json", self.prefix)
+    }
+
+    /// Where the raw chunks of a slice stand.
+    pub fn raw_prefix(&self, slice: &str) -> String {
+        format!("{}/raw/{slice}/", self.prefix)
+    }
+
+    /// The raw chunk of that ordinal.
+    pub fn raw(&self, slice: &str, ordinal: u32) -> String {
+        format!("{}{ordinal:06}.zst", self.raw_prefix(slice))
+    }
+
+    /// One Parquet part of a table.
+    pub fn part(&self, slice: &str, table: &str, part: usize) -> String {
+        format!("{}/parts/{slice}/{table}-{part:05}.parquet", self.prefix)
+    }
+
+    /// The rejects of a slice, one JSON object a line.
+    pub fn rejects(&self, slice: &str) -> String {
+        format!("{}/rejects/{slice}.jsonl", self.prefix)
+    }
+
+    /// Where the outcomes of all slices stand.
+    pub fn outcomes(&self) -> String {
+        format!("{}/outcome/", self.prefix)
+    }
+
+    /// What transform made of a slice.
+    pub fn outcome(&self, slice: &str) -> String {
+        format!("{}{slice}.json", self.outcomes())
+    }
+
+    /// What load staged of a slice.
+    pub fn staged(&self, slice: &str) -> String {
+        format!("{}/staged/{slice}.json", self.prefix)
+    }
+
+    /// The run's record: counts, checks, what was published.
+    pub fn manifest(&self) -> String {
+        format!("{}/manifest.json", self.prefix)
+    }
+
+    /// What refresh made: models and exports.
+    pub fn refreshed(&self) -> String {
+        format!("{}/refreshed.json", self.prefix)
+    }
+}
+
+/// Where the runs of a pipeline stand.
+pub fn runs(pipeline: &Name) -> String {
+    format!("runs/{pipeline}/")
+}
+
+/// Where the windows of a pipeline stand.
+pub fn windows(pipeline: &Name) -> String {
+    format!("ledger/{pipeline}/")
+}
+
+/// The ledger's entry of a window.
+pub fn window(pipeline: &Name, window: &str) -> String {
+    format!("{}{window}.json", windows(pipeline))
+}
