@@ -1,2 +1,5 @@
-//! (scaffold)
-fn main() {}
+//! Serves `fetch-page` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    step::serve::<fetch_page::FetchPage>(None)
+}

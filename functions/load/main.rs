@@ -1,2 +1,5 @@
-//! (scaffold)
-fn main() {}
+//! Serves `load` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    step::serve::<load::Load>(None)
+}

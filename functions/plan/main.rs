@@ -1,2 +1,5 @@
-//! (scaffold)
-fn main() {}
+//! Serves `plan` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    step::serve::<plan::Plan>(None)
+}

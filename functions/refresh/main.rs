@@ -1,2 +1,5 @@
-//! (scaffold)
-fn main() {}
+//! Serves `refresh` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    step::serve::<refresh::Refresh>(Some(embedded::engine))
+}

@@ -1,2 +1,5 @@
-//! (scaffold)
-fn main() {}
+//! Serves `transform` on AWS Lambda.
+
+fn main() -> std::process::ExitCode {
+    step::serve::<transform::Transform>(None)
+}

@@ -1,0 +1,191 @@
+//! Raw chunks: the source's answers exactly as received, many small ones in one compressed object.
+//!
+//! A chunk is a zstd file. It begins with a skippable frame that holds a JSON header (what the chunk holds and
+//! the token of the next page), so the chunk and the bookmark are stored in one write and the header is read
+//! without decompressing. The content is, for each answer, one line of JSON and then the body and a line feed.
+//! Any zstd tool shows it. (Skippable frames: RFC 8878 §3.1.2.)
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use pipeline::run::Fetched;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const SKIPPABLE: u32 = 0x184D_2A50;
+const LEVEL: i32 = 1;
+
+/// What a chunk holds, and where the fetch goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkHeader {
+    /// What was fetched into this chunk.
+    pub fetched: Fetched,
+    /// The token of the page after the last one in here; none when the slice is complete.
+    pub next: Option<Value>,
+}
+
+/// One answer in a chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The page's number within its slice, from 0.
+    pub page: u64,
+    /// The id that was asked for, if the slice reads by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The status of the answer.
+    pub status: u16,
+    /// Bytes of the body.
+    pub bytes: usize,
+}
+
+/// Collects answers into a chunk, in memory: a chunk is bounded by what one call may fetch.
+pub struct ChunkWriter {
+    encoder: zstd::Encoder<'static, Vec<u8>>,
+}
+
+impl ChunkWriter {
+    /// An empty chunk.
+    pub fn new() -> io::Result<Self> {
+        let encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+        Ok(ChunkWriter { encoder })
+    }
+
+    /// Adds an answer.
+    pub fn push(&mut self, entry: &Entry, body: &[u8]) -> io::Result<()> {
+        serde_json::to_writer(&mut self.encoder, entry)?;
+        self.encoder.write_all(b"\n")?;
+        self.encoder.write_all(body)?;
+        self.encoder.write_all(b"\n")
+    }
+
+    /// The chunk's bytes.
+    pub fn finish(self, header: &ChunkHeader) -> io::Result<Vec<u8>> {
+        let header = serde_json::to_vec(header)?;
+        let content = self.encoder.finish()?;
+        let mut chunk = Vec::with_capacity(8 + header.len() + content.len());
+        chunk.extend_from_slice(&SKIPPABLE.to_le_bytes());
+        chunk.extend_from_slice(&(header.len() as u32).to_le_bytes());
+        chunk.extend_from_slice(&header);
+        chunk.extend_from_slice(&content);
+        Ok(chunk)
+    }
+}
+
+/// Reads a chunk's header and leaves the reader at its content.
+pub fn read_header(reader: &mut impl Read) -> io::Result<ChunkHeader> {
+    let mut frame = [0; 8];
+    reader.read_exact(&mut frame)?;
+    let [a, b, c, d, e, f, g, h] = frame;
+    if u32::from_le_bytes([a, b, c, d]) != SKIPPABLE {
+        return Err(broken("does not begin with a chunk header"));
+    }
+    let size = u64::from(u32::from_le_bytes([e, f, g, h]));
+    let mut header = Vec::new();
+    reader.take(size).read_to_end(&mut header)?;
+    serde_json::from_slice(&header).map_err(|error| broken(&error.to_string()))
+}
+
+/// Reads a chunk answer by answer.
+pub struct ChunkReader<'a> {
+    content: BufReader<zstd::Decoder<'static, BufReader<Box<dyn BufRead + Send + 'a>>>>,
+    line: Vec<u8>,
+}
+
+impl<'a> ChunkReader<'a> {
+    /// Opens a chunk.
+    pub fn open(mut reader: Box<dyn BufRead + Send + 'a>) -> io::Result<(ChunkHeader, Self)>
+    where
+        'a: 'static,
+    {
+        let header = read_header(&mut reader)?;
+        let content = BufReader::new(zstd::Decoder::new(reader)?);
+        let line = Vec::new();
+        Ok((header, ChunkReader { content, line }))
+    }
+
+    /// The next answer; its body replaces what is in `body`. None at the end.
+    pub fn next(&mut self, body: &mut Vec<u8>) -> io::Result<Option<Entry>> {
+        self.line.clear();
+        if self.content.read_until(b'\n', &mut self.line)? == 0 {
+            return Ok(None);
+        }
+        let entry: Entry =
+            serde_json::from_slice(&self.line).map_err(|error| broken(&error.to_string()))?;
+        body.clear();
+        let whole = (&mut self.content)
+            .take(entry.bytes as u64 + 1)
+            .read_to_end(body)?;
+        if whole != entry.bytes + 1 || body.pop() != Some(b'\n') {
+            return Err(broken("ends within an answer"));
+        }
+        Ok(Some(entry))
+    }
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the raw chunk {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(page: u64, bytes: usize) -> Entry {
+        Entry {
+            page,
+            id: Some(page.to_string()),
+            status: 200,
+            bytes,
+        }
+    }
+
+    fn chunk() -> (ChunkHeader, Vec<u8>) {
+        let mut writer = ChunkWriter::new().expect("writer");
+        writer.push(&entry(0, 4), b"a\nb\n").expect("push");
+        writer.push(&entry(1, 0), b"").expect("push");
+        let header = ChunkHeader {
+            fetched: Fetched {
+                pages: 2,
+                ..Fetched::default()
+            },
+            next: Some(json!({"position": 2})),
+        };
+        let bytes = writer.finish(&header).expect("finish");
+        (header, bytes)
+    }
+
+    #[test]
+    fn answers_come_back_as_they_went_in() {
+        let (header, bytes) = chunk();
+        let (read, mut reader) =
+            ChunkReader::open(Box::new(io::Cursor::new(bytes.clone()))).expect("open");
+        assert_eq!(read, header);
+        let mut body = Vec::new();
+        assert_eq!(reader.next(&mut body).expect("first"), Some(entry(0, 4)));
+        assert_eq!(body, b"a\nb\n");
+        assert_eq!(reader.next(&mut body).expect("second"), Some(entry(1, 0)));
+        assert!(body.is_empty());
+        assert_eq!(reader.next(&mut body).expect("end"), None);
+        let plain = zstd::decode_all(&bytes[..]).expect("any zstd tool reads it");
+        assert!(plain.starts_with(b"{\"page\":0"));
+    }
+
+    #[test]
+    fn a_chunk_cut_anywhere_is_an_error_and_never_a_short_chunk() {
+        let (_, bytes) = chunk();
+        for cut in 0..bytes.len() {
+            let read = || -> io::Result<usize> {
+                let cut = io::Cursor::new(bytes[..cut].to_vec());
+                let (_, mut reader) = ChunkReader::open(Box::new(cut))?;
+                let mut body = Vec::new();
+                let mut entries = 0;
+                while reader.next(&mut body)?.is_some() {
+                    entries += 1;
+                }
+                Ok(entries)
+            };
+            assert!(read().is_err(), "cut at {cut} of {}", bytes.len());
+        }
+    }
+}
