@@ -24,7 +24,10 @@ pub trait Step {
     type Output: Serialize + Send;
 
     /// Does the work.
-    fn run(input: Self::Input, env: &Env) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+    fn run(
+        input: Self::Input,
+        env: &Env,
+    ) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
 }
 
 /// Runs a step on JSON, as Lambda does: a wrong input names its member.

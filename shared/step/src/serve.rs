@@ -32,7 +32,10 @@ impl From<Answered> for Diagnostic {
 /// Serves a step on Lambda until the process is ended; `engine` for the steps that run SQL.
 pub fn serve<S: Step>(engine: Option<fn() -> Arc<dyn Engine>>) -> ExitCode {
     telemetry::json();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Fault::transient(format!("no runtime: {error}"))),
     };
