@@ -1,2 +1,47 @@
-//! (scaffold)
-fn main() {}
+//! The `lakehead` command.
+
+mod arguments;
+mod check;
+mod demo;
+mod mock;
+mod output;
+mod plan;
+mod progress;
+mod query;
+mod report;
+mod run;
+mod schema;
+mod status;
+mod tables;
+mod world;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use output::{Exit, Failure};
+
+fn main() -> ExitCode {
+    step::telemetry::plain();
+    let arguments = Arguments::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(arguments)).into(),
+        Err(error) => output::complain(&Failure::run(format!("no runtime: {error}"))).into(),
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Exit {
+    let pipelines = arguments.pipelines;
+    let ended = match arguments.command {
+        Command::Demo(options) => demo::demo(&options, &pipelines).await,
+        Command::Run(options) => run::run(&options, &pipelines).await,
+        Command::Check(options) => check::check(&options, &pipelines),
+        Command::Plan(options) => plan::plan(&options, &pipelines).await,
+        Command::Query(options) => query::query(&options).await,
+        Command::Tables(options) => tables::tables(&options).await,
+        Command::Status(options) => status::status(&options).await,
+        Command::Schema => schema::schema(),
+        Command::Mock(options) => mock::mock(&options).await,
+    };
+    ended.unwrap_or_else(|failure| output::complain(&failure))
+}

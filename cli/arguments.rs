@@ -1,0 +1,268 @@
+//! The command line: what can be asked, in the words of the contract.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::name::Name;
+use pipeline::run::SkippableStep;
+
+/// Moves data from HTTP APIs into a data lake and warehouses.
+#[derive(Debug, Parser)]
+#[command(name = "lakehead", version, about, propagate_version = true)]
+pub struct Arguments {
+    /// The folder that holds one folder a pipeline.
+    #[arg(long, global = true, default_value = "pipelines", value_name = "DIR")]
+    pub pipelines: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a real pipeline against a bundled source API, from nothing to published tables and a report.
+    Demo(Demo),
+    /// Run a pipeline: fetch, transform, load, check, publish, refresh.
+    Run(Run),
+    /// Check definitions: every mistake with its place and a remedy. Touches nothing.
+    Check(Check),
+    /// Show what a run would do: windows, first requests, tables, statements. Touches nothing.
+    Plan(Plan),
+    /// Ask the published tables with SQL, named `database.table`.
+    Query(Query),
+    /// List the published tables with their columns and Parquet files.
+    Tables(Tables),
+    /// Show what the ledger knows of a pipeline's windows.
+    Status(Status),
+    /// Print the JSON Schema of the definition language, for editors.
+    Schema,
+    /// Serve a pipeline's source API on this machine, with faults on demand.
+    Mock(Mock),
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON document on standard output.
+    Json,
+}
+
+/// Where a run takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// In this process, below `--root`.
+    Local,
+    /// On AWS.
+    Aws,
+}
+
+/// Where a local run leaves everything.
+#[derive(Debug, Clone, Args)]
+pub struct Root {
+    /// The directory that everything is below; deleting it forgets everything.
+    #[arg(long, default_value = ".lakehead", value_name = "DIR")]
+    pub root: PathBuf,
+}
+
+/// What a run is for.
+#[derive(Debug, Clone, Args)]
+pub struct Asked {
+    /// The pipeline: the name of its folder.
+    pub name: String,
+    /// The window to read, such as 2026-11-20; without it the last complete one.
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
+    pub as_of: Option<String>,
+    /// The first window of a range.
+    #[arg(long, value_name = "DATE", requires = "to")]
+    pub from: Option<String>,
+    /// The last window of a range, included.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub to: Option<String>,
+    /// The value of a parameter; may be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(Name, String)>,
+    /// Read windows again that are published already.
+    #[arg(long)]
+    pub force: bool,
+    /// Read only windows that were begun and not published.
+    #[arg(long)]
+    pub incomplete_only: bool,
+    /// A step to leave out; may be given several times.
+    #[arg(long, value_name = "STEP", value_parser = skippable)]
+    pub skip: Vec<SkippableStep>,
+}
+
+/// `lakehead run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// What the run is for.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Where it leaves everything.
+    #[command(flatten)]
+    pub root: Root,
+    /// The run's name; without it one that is the same for the same work.
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    /// Where it takes place.
+    #[arg(long, value_enum, default_value = "local")]
+    pub target: Target,
+    /// Begin at this step, with the raw pages of the run given by `--run`.
+    #[arg(long, value_name = "STEP", value_parser = ["transform"], requires = "raw_of")]
+    pub from_step: Option<String>,
+    /// The run whose raw pages are used.
+    #[arg(long = "run", value_name = "ID", requires = "from_step")]
+    pub raw_of: Option<String>,
+    /// Show what the run would do, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Exit with 3 when records were set aside, even inside the tolerance.
+    #[arg(long)]
+    pub strict: bool,
+    /// A file of `NAME=value` lines with secrets, read besides the environment.
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+    /// How the report is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// The pipeline; without it all of them.
+    pub name: Option<String>,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    /// What the run would be for.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Where its ledger is.
+    #[command(flatten)]
+    pub root: Root,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// Aligned, for people.
+    Table,
+    /// RFC 4180 with a header line; empty is null.
+    Csv,
+    /// One array of objects.
+    Json,
+}
+
+/// `lakehead query`.
+#[derive(Debug, Clone, Args)]
+pub struct Query {
+    /// The statement; tables are named `database.table`.
+    pub sql: String,
+    /// Where the tables are.
+    #[command(flatten)]
+    pub root: Root,
+    /// How the rows are written.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: RowFormat,
+}
+
+/// `lakehead tables`.
+#[derive(Debug, Clone, Args)]
+pub struct Tables {
+    /// Where the tables are.
+    #[command(flatten)]
+    pub root: Root,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead status`.
+#[derive(Debug, Clone, Args)]
+pub struct Status {
+    /// The pipeline: the name of its folder.
+    pub name: String,
+    /// Where its ledger is.
+    #[command(flatten)]
+    pub root: Root,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead mock`.
+#[derive(Debug, Clone, Args)]
+pub struct Mock {
+    /// The pipeline whose source is served.
+    #[arg(value_parser = ["gins"])]
+    pub name: String,
+    /// The port on 127.0.0.1; 0 for a free one.
+    #[arg(long, default_value = "8080")]
+    pub port: u16,
+    /// How the source behaves.
+    #[command(flatten)]
+    pub source: MockSource,
+}
+
+/// How the bundled source behaves.
+#[derive(Debug, Clone, Args)]
+pub struct MockSource {
+    /// How many products there are.
+    #[arg(long, default_value_t = mock_products(), value_name = "N")]
+    pub products: usize,
+    /// The seed that the products are made from.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Requests that it bears in a second before it answers 429.
+    #[arg(long, value_name = "N")]
+    pub requests_per_second: Option<u32>,
+    /// Time that it takes for each answer.
+    #[arg(long, default_value = "0", value_name = "MILLISECONDS")]
+    pub latency_ms: u64,
+    /// A fault, such as `429:0.01`, `500:every=97` or `stall:id=17`; may be given several times.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<::mock::Fault>,
+}
+
+fn mock_products() -> usize {
+    ::mock::PRODUCTS
+}
+
+/// `lakehead demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// Where the run leaves everything.
+    #[command(flatten)]
+    pub root: Root,
+    /// How many products the bundled source has.
+    #[arg(long, default_value_t = mock_products(), value_name = "N")]
+    pub products: usize,
+    /// How the report is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+fn parameter(text: &str) -> Result<(Name, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as name=value")?;
+    Ok((Name::new(name)?, value.to_owned()))
+}
+
+fn skippable(text: &str) -> Result<SkippableStep, String> {
+    match text {
+        "publish" => Ok(SkippableStep::Publish),
+        "refresh" => Ok(SkippableStep::Refresh),
+        _ => Err("only `publish` and `refresh` can be left out".to_owned()),
+    }
+}

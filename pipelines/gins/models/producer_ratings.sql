@@ -1,0 +1,6 @@
+-- The mean rating of every producer with at least one rated gin; producers are told apart as the source writes them.
+select producer, avg(average_rating) as mean_rating, count(*) as rated_gins
+from {{ ref('gins') }}
+where producer is not null and average_rating is not null
+group by producer
+order by producer

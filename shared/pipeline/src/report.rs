@@ -1,0 +1,147 @@
+//! What a run says of itself: its record among the run's objects, and the command line's JSON answer.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::RecordedFault;
+use crate::name::Name;
+use crate::run::PublishStatus;
+
+/// The record of a run, written by publish when the run is decided and completed by refresh.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The run.
+    pub run_id: String,
+    /// The pipeline.
+    pub pipeline: Name,
+    /// What readers see since.
+    pub status: PublishStatus,
+    /// The windows that the run was for.
+    pub windows: Vec<WindowReport>,
+    /// What became of each table's rows.
+    pub tables: IndexMap<String, TableReport>,
+    /// What was asked of the source.
+    pub requests: RequestReport,
+    /// Records of the source, by resource.
+    pub resources: IndexMap<String, ResourceReport>,
+    /// What was checked.
+    pub checks: Vec<CheckReport>,
+    /// Why the run failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<RecordedFault>,
+}
+
+/// One window of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowReport {
+    /// Its key.
+    pub window: String,
+    /// `published`, `unchanged`, `skipped` or `failed`.
+    pub status: String,
+}
+
+/// What became of a table's rows in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableReport {
+    /// The database that it is published in.
+    pub database: String,
+    /// Rows that the run brought.
+    pub rows: u64,
+    /// Rows set aside.
+    pub rejected: u64,
+    /// Rows left out by a filter.
+    pub filtered: u64,
+    /// Rows whose key had come before.
+    pub duplicates: u64,
+    /// Rows left out, by the filter's name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub filters: IndexMap<String, u64>,
+    /// Rows set aside, by reason.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub rejects: IndexMap<String, u64>,
+    /// Values made null because they did not fit, by column.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub nulled: IndexMap<String, u64>,
+    /// Look-ups that found nothing, by column.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unmatched: IndexMap<String, u64>,
+    /// Whether a model makes it instead of the source.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub derived: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What was asked of the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestReport {
+    /// Requests sent, retries included.
+    pub sent: u64,
+    /// Requests that were sent again.
+    pub retried: u64,
+    /// Answers that said “there is no such thing”.
+    pub missing: u64,
+}
+
+/// What became of a resource's records in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceReport {
+    /// Records found in the pages.
+    pub records: u64,
+    /// Records set aside because they could not be read at all.
+    pub unparsable: u64,
+    /// Records set aside because no table takes them.
+    pub unrouted: u64,
+    /// Records left aside on purpose.
+    pub ignored: u64,
+    /// Ids that the source does not have, the first 1,000 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_ids: Vec<String>,
+    /// Where the records that were set aside stand, with raw text, place and reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejects: Vec<String>,
+}
+
+/// One check's result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The check's name.
+    pub name: String,
+    /// The table that it looks at.
+    pub table: String,
+    /// `passed`, `warned` or `failed`.
+    pub status: String,
+    /// What it found: most often the number of rows that break the rule.
+    pub figure: f64,
+    /// Some of the rows that break it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sample: Vec<serde_json::Value>,
+}
+
+/// The answer of `lakehead run --format json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// The run.
+    pub run_id: String,
+    /// The pipeline.
+    pub pipeline: Name,
+    /// `published`, `unchanged` or `failed`.
+    pub status: String,
+    /// The windows that the run was for.
+    pub windows: Vec<WindowReport>,
+    /// What became of each table's rows.
+    pub tables: IndexMap<String, TableReport>,
+    /// What was asked of the source.
+    pub requests: RequestReport,
+    /// Records of the source, by resource.
+    pub resources: IndexMap<String, ResourceReport>,
+    /// What was checked.
+    pub checks: Vec<CheckReport>,
+    /// Why the run failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<RecordedFault>,
+    /// How long it took.
+    pub seconds: f64,
+}
