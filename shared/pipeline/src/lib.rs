@@ -3,15 +3,28 @@
 //! Pure and synchronous: no network, no disk, no clock, no async. A decision is answered as a value (the next
 //! request, the next page token, an object key, a list of statements); `edge` carries it out.
 
+pub mod address;
+pub mod auth;
 pub mod balance;
 pub mod decode;
 pub mod fault;
+pub mod for_each;
+pub mod header;
 pub mod layout;
 pub mod ledger;
 pub mod name;
+pub mod number;
+pub mod outcome;
+pub mod paginate;
 pub mod path;
+pub mod patience;
 pub mod problem;
+pub mod rate;
+pub mod request;
+pub mod resource;
 pub mod run;
 pub mod schedule;
+pub mod secret;
+pub mod source;
 pub mod template;
 pub mod window;

@@ -1,0 +1,304 @@
+//! What a status code means, and how long a source asks us to wait.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+
+use crate::problem::{Located, Problems};
+
+/// What an answer means by its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It holds what was asked for.
+    Ok,
+    /// There is no such thing: counted, not a mistake.
+    Missing,
+    /// A passing trouble: the same request may succeed.
+    Retry,
+    /// Not ready yet: the state machine waits and asks again.
+    Wait,
+    /// The source refuses.
+    Rejected,
+}
+
+/// What status codes mean
+///
+/// Without a rule: 2xx is an answer; 408, 425, 429 and 5xx are tried again; all else is refused, redirects
+/// too. An exact code goes before a class such as `5xx`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outcomes {
+    /// Answers with what was asked for.
+    pub ok: Vec<Located<Statuses>>,
+    /// There is no such thing: counted as missing, and no mistake.
+    pub missing: Vec<Located<Statuses>>,
+    /// Passing trouble: the request is tried again.
+    pub retry: Vec<Located<Statuses>>,
+    /// Not ready yet: asked again later.
+    pub wait: Vec<Located<Statuses>>,
+    /// Refusals: the run fails.
+    pub fail: Vec<Located<Statuses>>,
+}
+
+impl Outcomes {
+    /// What a status means.
+    pub fn of(&self, status: u16) -> Outcome {
+        let declared = |exact: bool| {
+            let rules = self.rules();
+            let fits = |rule: &&(Outcome, &[Located<Statuses>])| {
+                let mut statuses = rule.1.iter();
+                statuses.any(|statuses| statuses.is_exact() == exact && statuses.holds(status))
+            };
+            rules.iter().find(fits).map(|(outcome, _)| *outcome)
+        };
+        let outcome = declared(true).or_else(|| declared(false));
+        outcome.unwrap_or(match status {
+            // A part was never asked for.
+            206 => Outcome::Rejected,
+            200..=299 => Outcome::Ok,
+            408 | 425 | 429 | 500..=599 => Outcome::Retry,
+            _ => Outcome::Rejected,
+        })
+    }
+
+    fn rules(&self) -> [(Outcome, &[Located<Statuses>]); 5] {
+        [
+            (Outcome::Ok, &self.ok),
+            (Outcome::Missing, &self.missing),
+            (Outcome::Retry, &self.retry),
+            (Outcome::Wait, &self.wait),
+            (Outcome::Rejected, &self.fail),
+        ]
+    }
+
+    /// Notes statuses that mean two things, and redirects that are declared as answers.
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        let mut met: Vec<Statuses> = Vec::new();
+        for (outcome, statuses) in self.rules() {
+            for status in statuses {
+                if met.contains(&status.value) {
+                    problems.add_with(
+                        status.at,
+                        format!("the status {} has two meanings", status.value),
+                        "keep one of them",
+                    );
+                }
+                if status.holds(302) && outcome != Outcome::Rejected {
+                    problems.add_with(
+                        status.at,
+                        "redirects are never followed",
+                        "give the address they lead to",
+                    );
+                }
+                met.push(status.value);
+            }
+        }
+    }
+}
+
+/// A status code such as `404`, or a class of them such as `5xx`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Statuses {
+    /// One code.
+    One(u16),
+    /// A hundred codes, by their first digit.
+    Class(u16),
+}
+
+impl Statuses {
+    fn holds(self, status: u16) -> bool {
+        match self {
+            Statuses::One(code) => code == status,
+            Statuses::Class(digit) => status / 100 == digit,
+        }
+    }
+
+    fn is_exact(self) -> bool {
+        matches!(self, Statuses::One(_))
+    }
+}
+
+impl fmt::Display for Statuses {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Statuses::One(code) => write!(formatter, "{code}"),
+            Statuses::Class(digit) => write!(formatter, "{digit}xx"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Statuses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Statuses;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a status code such as 404, or a class such as 5xx")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, code: u64) -> Result<Statuses, E> {
+                match u16::try_from(code) {
+                    Ok(code @ 200..=599) => Ok(Statuses::One(code)),
+                    _ => Err(E::invalid_value(
+                        serde::de::Unexpected::Unsigned(code),
+                        &self,
+                    )),
+                }
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, code: i64) -> Result<Statuses, E> {
+                match u64::try_from(code) {
+                    Ok(code) => self.visit_u64(code),
+                    Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(code), &self)),
+                }
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Statuses, E> {
+                match text.as_bytes() {
+                    [digit @ b'2'..=b'5', b'x', b'x'] => {
+                        Ok(Statuses::Class(u16::from(digit - b'0')))
+                    }
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Statuses {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Statuses".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "A status code such as 404, or a class such as 5xx",
+            "anyOf": [
+                { "type": "integer", "minimum": 200, "maximum": 599 },
+                { "type": "string", "pattern": "^[2-5]xx$" },
+            ],
+        })
+    }
+}
+
+/// How long the header `Retry-After` asks to wait: seconds, with a fraction where a source writes one, or a
+/// date in any of HTTP's three forms. A past date is no wait; nonsense is no answer.
+pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
+    let header = header.trim();
+    if header.is_empty() {
+        return None;
+    }
+    if header
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
+        let seconds: f64 = header.parse().ok()?;
+        // Far past every cap, but still a duration.
+        return Some(Duration::from_secs_f64(seconds.min(1e12)));
+    }
+    let date = httpdate::parse_http_date(header).ok()?;
+    let date = Timestamp::try_from(date).ok()?;
+    let wait = date.duration_since(now);
+    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::decode;
+
+    #[test]
+    fn statuses_mean_what_is_declared_and_else_the_usual() {
+        let declared = "{ missing: [404, 410], wait: [202], retry: [4xx], fail: [503], ok: [206] }";
+        let declared: Outcomes = decode(declared).value.expect("decodes");
+        let usual = Outcomes::default();
+        for (status, by_default, by_rule) in [
+            (200, Outcome::Ok, Outcome::Ok),
+            (202, Outcome::Ok, Outcome::Wait),
+            (204, Outcome::Ok, Outcome::Ok),
+            (206, Outcome::Rejected, Outcome::Ok),
+            (301, Outcome::Rejected, Outcome::Rejected),
+            (304, Outcome::Rejected, Outcome::Rejected),
+            (400, Outcome::Rejected, Outcome::Retry),
+            (401, Outcome::Rejected, Outcome::Retry),
+            (404, Outcome::Rejected, Outcome::Missing),
+            (408, Outcome::Retry, Outcome::Retry),
+            (410, Outcome::Rejected, Outcome::Missing),
+            (429, Outcome::Retry, Outcome::Retry),
+            (500, Outcome::Retry, Outcome::Retry),
+            (503, Outcome::Retry, Outcome::Rejected),
+            (100, Outcome::Rejected, Outcome::Rejected),
+            (999, Outcome::Rejected, Outcome::Rejected),
+        ] {
+            assert_eq!(usual.of(status), by_default, "{status}");
+            assert_eq!(declared.of(status), by_rule, "{status}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_all_its_forms() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let seconds = Duration::from_secs_f64;
+        for (header, wait) in [
+            ("0", Some(seconds(0.0))),
+            ("7", Some(seconds(7.0))),
+            (" 7 ", Some(seconds(7.0))),
+            ("1.5", Some(seconds(1.5))),
+            ("1000000000", Some(seconds(1e9))),
+            ("99999999999999999999999999", Some(seconds(1e12))),
+            ("Sat, 21 Nov 2026 12:00:30 GMT", Some(seconds(30.0))),
+            ("Saturday, 21-Nov-26 12:00:30 GMT", Some(seconds(30.0))),
+            ("Sat Nov 21 12:00:30 2026", Some(seconds(30.0))),
+            ("Sat, 21 Nov 2026 11:00:00 GMT", Some(seconds(0.0))),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", Some(seconds(0.0))),
+            ("-1", None),
+            ("1e9", None),
+            ("1.2.3", None),
+            (".", None),
+            ("abc", None),
+            ("", None),
+            ("inf", None),
+            ("NaN", None),
+            ("7 seconds", None),
+            ("2026-11-21T12:00:30Z", None),
+        ] {
+            assert_eq!(retry_after(header, now), wait, "{header}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_reader_panic(header in "\\PC{0,40}") {
+            retry_after(&header, Timestamp::UNIX_EPOCH);
+        }
+    }
+
+    #[test]
+    fn a_status_with_two_meanings_is_a_problem() {
+        let text = "{ missing: [404], ok: [404, 3xx], retry: [600, 7xx, x] }";
+        let decoded = decode::<Outcomes>(text);
+        assert_eq!(decoded.problems.0.len(), 3);
+        let mut problems = Problems::default();
+        decoded.value.expect("decodes").check(&mut problems);
+        let shown = problems.render("p", text);
+        assert!(
+            shown.contains("1:13: the status 404 has two meanings"),
+            "{shown}"
+        );
+        assert!(shown.contains("redirects are never followed"), "{shown}");
+    }
+}

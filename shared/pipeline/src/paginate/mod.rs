@@ -1,0 +1,731 @@
+//! How page tokens are made: a closed set of kinds, each a pure step from a page and its facts to the next.
+//!
+//! A token is a small JSON value that travels through the state machine. It remembers enough of the way to
+//! notice when a source leads in a circle.
+
+pub mod facts;
+mod next_link;
+mod offset;
+mod page_number;
+mod stop;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use facts::Facts;
+pub use next_link::NextLink;
+pub use offset::Offset;
+pub use page_number::PageNumber;
+pub use stop::Stop;
+
+use crate::fault::Fault;
+use crate::number::{Number, Values};
+use crate::problem::{Located, Problems};
+use stop::Progress;
+
+/// How many links and how many pages a token remembers one by one; longer circles are found by its mark.
+const LINKS: usize = 16;
+const PAGES: usize = 4;
+
+/// How the source divides its answer into pages
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Paginate {
+    /// One answer holds everything.
+    #[default]
+    SinglePage,
+    /// Pages are asked for by their number.
+    PageNumber(PageNumber),
+    /// Pages are asked for by how many records lie before them.
+    Offset(Offset),
+    /// Each page names the address of the next one.
+    NextLink(NextLink),
+}
+
+/// What asks for a page: where it is, and what the walk has seen before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageToken {
+    at: Position,
+    /// How many pages came before.
+    #[serde(default)]
+    pages: u64,
+    /// How many records came before.
+    #[serde(default)]
+    records: u64,
+    /// How many pages without records came just before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    empty: u64,
+    /// Digests of the last links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    links: Vec<String>,
+    /// Digests of the last pages' records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Vec<String>,
+    /// The digest of one link further back, moved whenever the number of pages doubles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Where a page is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Position {
+    /// What the resource itself describes.
+    Start,
+    /// The page of that number.
+    Page(u64),
+    /// The page after that many records.
+    Offset(u64),
+    /// Path and query, below the source's own origin.
+    Link(String),
+}
+
+impl PageToken {
+    /// The number of this page in its walk, from 0.
+    pub fn ordinal(&self) -> u64 {
+        self.pages
+    }
+
+    pub(crate) fn position(&self) -> &Position {
+        &self.at
+    }
+
+    fn new(at: Position) -> Self {
+        PageToken {
+            at,
+            pages: 0,
+            records: 0,
+            empty: 0,
+            links: Vec::new(),
+            seen: Vec::new(),
+            mark: None,
+        }
+    }
+}
+
+/// What follows a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Another page.
+    Page(PageToken),
+    /// Nothing: that was the last one.
+    End,
+}
+
+/// What a walk is bound to, besides its paginator.
+pub(crate) struct Bounds<'a> {
+    pub base: &'a Url,
+    /// The parameter of the query that holds a credential, if there is one.
+    pub credential: Option<&'a str>,
+    pub max_pages: u64,
+}
+
+impl Paginate {
+    /// Whether it divides an answer at all.
+    pub fn is_divided(&self) -> bool {
+        !matches!(self, Paginate::SinglePage)
+    }
+
+    /// What asks for the first page.
+    pub fn first(&self) -> PageToken {
+        PageToken::new(match self {
+            Paginate::SinglePage | Paginate::NextLink(_) => Position::Start,
+            Paginate::PageNumber(kind) => Position::Page(kind.first),
+            Paginate::Offset(_) => Position::Offset(0),
+        })
+    }
+
+    /// What a page adds to the query of the resource.
+    pub(crate) fn parameters(
+        &self,
+        token: &PageToken,
+        values: &Values,
+    ) -> Result<Vec<(String, String)>, Fault> {
+        match (self, &token.at) {
+            (Paginate::SinglePage | Paginate::NextLink(_), Position::Start)
+            | (Paginate::NextLink(_), Position::Link(_)) => Ok(Vec::new()),
+            (Paginate::PageNumber(kind), Position::Page(number)) => {
+                kind.parameters(*number, values)
+            }
+            (Paginate::Offset(kind), Position::Offset(offset)) => kind.parameters(*offset, values),
+            _ => Err(Fault::bad_definition(
+                "the page token was made by another paginator; start the walk anew",
+            )),
+        }
+    }
+
+    /// What follows the page that `token` asked for, given the facts of its answer.
+    pub(crate) fn next(
+        &self,
+        token: &PageToken,
+        facts: &Facts<'_>,
+        values: &Values,
+        bounds: &Bounds<'_>,
+    ) -> Result<Next, Fault> {
+        let so_far = Progress {
+            records: token.records + facts.records,
+            pages: token.pages + 1,
+            size: self.size(values)?,
+        };
+        let next = match (self, &token.at) {
+            (Paginate::PageNumber(kind), Position::Page(number)) => {
+                kind.after(*number, facts, &so_far)?
+            }
+            (Paginate::Offset(kind), Position::Offset(offset)) => {
+                kind.after(*offset, facts, &so_far)?
+            }
+            (Paginate::NextLink(kind), _) => kind.after(facts, bounds.base, bounds.credential)?,
+            _ => None,
+        };
+        let Some(at) = next else {
+            return Ok(Next::End);
+        };
+        let mut onward = token.clone();
+        onward.at = at;
+        onward.pages = so_far.pages;
+        onward.records = so_far.records;
+        onward.notice(self.empty_pages(), facts)?;
+        if onward.pages >= bounds.max_pages {
+            return Err(Fault::rejected(format!(
+                "more than {} pages follow each other; raise `max_pages` if that is right",
+                bounds.max_pages
+            )));
+        }
+        Ok(Next::Page(onward))
+    }
+
+    fn size(&self, values: &Values) -> Result<Option<u64>, Fault> {
+        match self {
+            Paginate::PageNumber(kind) => kind.size(values),
+            Paginate::Offset(kind) => kind.size(values).map(Some),
+            Paginate::SinglePage | Paginate::NextLink(_) => Ok(None),
+        }
+    }
+
+    /// How many pages without records in a row are still no loop.
+    fn empty_pages(&self) -> u64 {
+        match self {
+            Paginate::NextLink(kind) => kind.empty_pages(),
+            Paginate::SinglePage | Paginate::PageNumber(_) | Paginate::Offset(_) => 1,
+        }
+    }
+
+    /// Notes what is wrong with it beyond its shape.
+    pub(crate) fn check(&self, known: &[&str], problems: &mut Problems) {
+        let (stop, size) = match self {
+            Paginate::SinglePage | Paginate::NextLink(_) => return,
+            Paginate::PageNumber(kind) => {
+                if let (Some(_), None) = (&kind.size_parameter, &kind.size) {
+                    problems.add_with(
+                        kind.stop.at,
+                        "`size_parameter` has no `size` to send",
+                        "add `size`",
+                    );
+                }
+                (&kind.stop, kind.size.as_ref())
+            }
+            Paginate::Offset(kind) => (&kind.stop, Some(&kind.limit)),
+        };
+        check_size(size, known, problems);
+        match (&stop.value, self, size) {
+            (Stop::ShortPage, _, None) => problems.add_with(
+                stop.at,
+                "`short_page` cannot tell a short page without a `size`",
+                "add `size`, or stop at `empty_page`",
+            ),
+            (Stop::TotalPages(_), Paginate::Offset(_), _) => problems.add_with(
+                stop.at,
+                "`total_pages` counts pages, `offset` counts records",
+                "use `total`, `total_header`, `has_more`, `short_page` or `empty_page`",
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn check_size(size: Option<&Located<Number>>, known: &[&str], problems: &mut Problems) {
+    let Some(size) = size else { return };
+    match &size.value {
+        Number::Fixed(0) => problems.add_with(
+            size.at,
+            "a page of no records leads nowhere",
+            "ask for 1 at least",
+        ),
+        Number::Fixed(_) => {}
+        Number::Filled(template) => {
+            crate::source::check_references(size.at, template, known, problems);
+        }
+    }
+}
+
+impl PageToken {
+    /// Adds the page just read and the link just found to the memory; what was met before is a circle.
+    fn notice(&mut self, empty_pages: u64, facts: &Facts<'_>) -> Result<(), Fault> {
+        if let Position::Link(link) = &self.at {
+            let link = facts::digest(link.as_bytes());
+            let asked = facts.asked;
+            // The link that was just followed counts too, also when the walk began with it.
+            let here = facts::digest(asked[url::Position::BeforePath..].as_bytes());
+            let known = self.links.contains(&link) || self.mark.as_ref() == Some(&link);
+            if known || link == here {
+                return Err(looping("the next link was already followed", self.pages));
+            }
+            remember(&mut self.links, here.clone(), LINKS);
+            if self.pages.is_power_of_two() {
+                self.mark = Some(here);
+            }
+        }
+        let Some(digest) = &facts.digest else {
+            self.empty += 1;
+            if self.empty > empty_pages {
+                return Err(looping(
+                    "pages without records follow each other",
+                    self.pages,
+                ));
+            }
+            return Ok(());
+        };
+        self.empty = 0;
+        if self.seen.contains(digest) {
+            return Err(looping(
+                "a page repeats the records of a page before",
+                self.pages,
+            ));
+        }
+        remember(&mut self.seen, digest.clone(), PAGES);
+        Ok(())
+    }
+}
+
+fn looping(what: &str, pages: u64) -> Fault {
+    Fault::rejected(format!(
+        "{what}: the source leads in a circle after {pages} pages"
+    ))
+}
+
+fn remember(list: &mut Vec<String>, digest: String, most: usize) {
+    if list.len() == most {
+        list.remove(0);
+    }
+    list.push(digest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::decode;
+    use crate::request::Answer;
+    use crate::resource::ResourceDefinition;
+    use crate::source::{Source, SourceDefinition};
+
+    const BASE: &str = "https://api.example/v1";
+
+    /// Walks a resource over `server`, which answers an address (without origin) by body and headers.
+    fn walk(
+        paginate: &str,
+        records: &str,
+        server: impl Fn(&str, usize) -> (String, Vec<(String, String)>),
+    ) -> Result<Vec<String>, String> {
+        let source = "{ base_url: https://api.example/v1, limits: { max_pages: 200 }, auth: { api_key: { query: key, key: { secret: a/b } } } }";
+        let source: SourceDefinition = decode(source).value.expect("a source");
+        let source: Source = source.open(&Values::new()).expect("opens");
+        let text = format!(
+            "{{ path: /things, query: {{ a: 1 }}, paginate: {paginate}, records: {records} }}"
+        );
+        let resource = decode::<ResourceDefinition>(&text);
+        assert!(
+            resource.problems.is_empty(),
+            "{}",
+            resource.problems.render("p", &text)
+        );
+        let resource = resource.value.expect("a resource");
+        let values = Values::from([("size".into(), "2".into())]);
+        let mut token = resource.paginate.first();
+        let mut asked = Vec::new();
+        loop {
+            // Tokens travel as JSON and stay small.
+            let json = serde_json::to_string(&token).expect("json");
+            assert!(json.len() < 4096, "{json}");
+            token = serde_json::from_str(&json).expect("a token");
+            assert_eq!(token.ordinal(), asked.len() as u64);
+            let request = source
+                .request(&resource, &token, &values)
+                .map_err(|fault| fault.message)?;
+            let address = request.url[url::Position::BeforePath..].to_owned();
+            let (body, headers) = server(&address, asked.len());
+            asked.push(address);
+            let answer = Answer {
+                status: 200,
+                headers,
+                body: body.into_bytes(),
+            };
+            let turn = source.next(&resource, &token, &values, &request, &answer);
+            match turn
+                .map_err(|fault| format!("{} [{}]", fault.message, asked.len()))?
+                .next
+            {
+                Next::Page(next) => token = next,
+                Next::End => return Ok(asked),
+            }
+        }
+    }
+
+    /// Records numbered from `from` on, `count` of them.
+    fn records(from: usize, count: usize) -> String {
+        let numbers: Vec<String> = (from..from + count)
+            .map(|number| number.to_string())
+            .collect();
+        format!("[{}]", numbers.join(","))
+    }
+
+    #[test]
+    fn counted_pages_end_as_declared() {
+        let page = "page_number: { parameter: p, first: 0, size_parameter: s, size: \"{size}\"";
+        let offset = "offset: { limit: 2";
+        let total = |number: usize| (vec![], format!(", \"total\": {number}"));
+        let header = |number: usize| {
+            (
+                vec![("total-count".to_owned(), number.to_string())],
+                String::new(),
+            )
+        };
+        let none = || (vec![], String::new());
+        // What the source holds, in pages of which sizes, and how many requests that makes.
+        type Extra = (Vec<(String, String)>, String);
+        type Case<'a> = (String, &'a [usize], Extra, Result<usize, &'a str>);
+        let cases: Vec<Case<'_>> = vec![
+            (
+                format!("{page}, stop: short_page }}"),
+                &[2, 2, 1],
+                none(),
+                Ok(3),
+            ),
+            (
+                format!("{page}, stop: short_page }}"),
+                &[2, 2, 0],
+                none(),
+                Ok(3),
+            ),
+            (format!("{page}, stop: short_page }}"), &[0], none(), Ok(1)),
+            (format!("{page} }}"), &[2, 1, 1, 0], none(), Ok(4)),
+            (
+                format!("{page}, stop: {{ total: $.total }} }}"),
+                &[2, 2, 1],
+                total(5),
+                Ok(3),
+            ),
+            (
+                format!("{page}, stop: {{ total: $.total }} }}"),
+                &[0],
+                total(0),
+                Ok(1),
+            ),
+            (
+                format!("{page}, stop: {{ total: $.total }} }}"),
+                &[2, 0],
+                total(5),
+                Err("counts 5 records but gave 2"),
+            ),
+            (
+                format!("{page}, stop: {{ total: $.nothing }} }}"),
+                &[2],
+                total(5),
+                Err("no whole number at `$.nothing`"),
+            ),
+            (
+                format!("{page}, stop: {{ total_pages: $.total }} }}"),
+                &[2, 2, 2, 2],
+                total(3),
+                Ok(3),
+            ),
+            (
+                format!("{page}, stop: {{ total_header: Total-Count }} }}"),
+                &[2, 2, 1],
+                header(5),
+                Ok(3),
+            ),
+            (
+                format!("{page}, stop: {{ total_header: Other }} }}"),
+                &[2],
+                header(5),
+                Err("no whole number in the header `other`"),
+            ),
+            (
+                format!("{offset}, stop: short_page }}"),
+                &[2, 2, 1],
+                none(),
+                Ok(3),
+            ),
+            (format!("{offset} }}"), &[2, 1, 2, 0], none(), Ok(4)),
+            (
+                format!("{offset}, stop: {{ total: $.total }} }}"),
+                &[2, 1, 2],
+                total(5),
+                Ok(3),
+            ),
+            (
+                format!("{offset}, stop: {{ has_more: $.more }} }}"),
+                &[2, 2],
+                (vec![], ", \"more\": false".into()),
+                Ok(1),
+            ),
+            (
+                format!("{offset}, stop: {{ has_more: $.more }} }}"),
+                &[2],
+                (vec![], ", \"more\": 1".into()),
+                Err("neither true nor false"),
+            ),
+            (
+                format!("{offset}, stop: {{ has_more: $.more }} }}"),
+                &[2, 0],
+                (vec![], ", \"more\": true".into()),
+                Err("the offset cannot grow"),
+            ),
+        ];
+        for (paginate, sizes, (headers, extra), expected) in cases {
+            let found = walk(&format!("{{ {paginate} }}"), "$.data", |_, asked| {
+                let before: usize = sizes[..asked].iter().sum();
+                let data = records(before, sizes[asked]);
+                (format!("{{\"data\": {data}{extra}}}"), headers.clone())
+            });
+            match (&found, expected) {
+                (Ok(asked), Ok(pages)) => assert_eq!(asked.len(), pages, "{paginate}"),
+                (Err(message), Err(part)) => {
+                    assert!(message.contains(part), "{paginate}: {message}")
+                }
+                _ => panic!("{paginate}: {found:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_offset_grows_by_what_came() {
+        let asked = walk(
+            "{ offset: { limit: 100, parameter: skip, limit_parameter: take } }",
+            "$",
+            |address, _| {
+                let from = address
+                    .split("skip=")
+                    .nth(1)
+                    .and_then(|rest| rest.split('&').next());
+                let from: usize = from.and_then(|from| from.parse().ok()).expect("an offset");
+                // This source gives 30 at most, whatever is asked for.
+                (records(from, 30.min(70 - from)), vec![])
+            },
+        );
+        let asked = asked.expect("walks");
+        let offsets =
+            ["0", "30", "60", "70"].map(|offset| format!("/v1/things?a=1&skip={offset}&take=100"));
+        assert_eq!(asked, offsets);
+    }
+
+    #[test]
+    fn links_are_followed_from_body_and_header_and_lose_the_key() {
+        let links = [
+            "\"?cursor=b%3D&key=s3cret\"",
+            "\"https://api.example/v1/other?c=2\"",
+            "null",
+        ];
+        let asked = walk(
+            "{ next_link: { path: $.links.next } }",
+            "$.data",
+            |_, asked| {
+                (
+                    format!(
+                        "{{\"data\": [{asked}], \"links\": {{\"next\": {}}}}}",
+                        links[asked]
+                    ),
+                    vec![],
+                )
+            },
+        );
+        assert_eq!(
+            asked.expect("walks"),
+            ["/v1/things?a=1", "/v1/things?cursor=b%3D", "/v1/other?c=2"]
+        );
+        let asked = walk("{ next_link: { header: next } }", "$", |_, asked| {
+            let link = format!("</v1/things?a=1>; rel=first, </v1/things?p={asked}>; rel=\"next\"");
+            let headers = if asked < 3 {
+                vec![("link".to_owned(), link)]
+            } else {
+                vec![]
+            };
+            (format!("[{asked}]"), headers)
+        });
+        assert_eq!(asked.expect("walks").len(), 4);
+        for (last, expected) in [
+            ("{}", "ok"),
+            ("{\"next\": \"\"}", "ok"),
+            ("{\"next\": false}", "ok"),
+            ("{\"next\": 7}", "no text at"),
+            ("{\"next\": \"http://[\"}", "not an address"),
+        ] {
+            let asked = walk("{ next_link: { path: $.links.next } }", "$.data", |_, _| {
+                (format!("{{\"data\": [1], \"links\": {last}}}"), vec![])
+            });
+            let said = asked.map_or_else(|message| message, |_| "ok".to_owned());
+            assert!(said.contains(expected), "{last}: {said}");
+        }
+        let strict = walk(
+            "{ next_link: { path: $.next, absent: fail } }",
+            "$.data",
+            |_, _| ("{\"data\": [1]}".to_owned(), vec![]),
+        );
+        assert!(strict.expect_err("refused").contains("not even null"));
+    }
+
+    #[test]
+    fn a_circle_is_noticed_before_it_is_walked_twice() {
+        let link = |next: String, data: String| {
+            (
+                format!("{{\"data\": {data}, \"next\": \"{next}\"}}"),
+                vec![],
+            )
+        };
+        let by_link = "{ next_link: { path: $.next } }";
+        let by_page = "{ page_number: { parameter: p } }";
+        // Which page each request finds, what it says, and after how many pages the walk must have stopped.
+        type Server = Box<dyn Fn(&str, usize) -> (String, Vec<(String, String)>)>;
+        let cases: Vec<(&str, &str, &str, Server, usize)> = vec![
+            (
+                "itself at once",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link("/v1/things?a=1".into(), records(asked, 1))),
+                1,
+            ),
+            (
+                "itself",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link("?x".into(), records(asked, 1))),
+                2,
+            ),
+            (
+                "two pages",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link(format!("?x={}", asked % 2), records(asked, 1))),
+                3,
+            ),
+            (
+                "ten pages",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link(format!("?x={}", asked % 10), records(asked, 1))),
+                11,
+            ),
+            (
+                "forty pages",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link(format!("?x={}", asked % 40), records(asked, 1))),
+                104,
+            ),
+            (
+                "new links to the same records",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link(format!("?x={asked}"), "[1]".into())),
+                2,
+            ),
+            (
+                "new links to nothing",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link(format!("?x={asked}"), "[]".into())),
+                6,
+            ),
+            (
+                "without end",
+                by_link,
+                "$.data",
+                Box::new(move |_, asked| link(format!("?x={asked}"), records(asked, 1))),
+                200,
+            ),
+            (
+                "a page number that is ignored",
+                by_page,
+                "$",
+                Box::new(|_, _| ("[1,2]".to_owned(), vec![])),
+                2,
+            ),
+            (
+                "two pages by turns",
+                by_page,
+                "$",
+                Box::new(|_, asked| (format!("[{}]", asked % 2), vec![])),
+                3,
+            ),
+            (
+                "numbers without end",
+                by_page,
+                "$",
+                Box::new(|_, asked| (format!("[{asked}]"), vec![])),
+                200,
+            ),
+        ];
+        for (what, paginate, records, server, pages) in cases {
+            let message = walk(paginate, records, server).expect_err(what);
+            assert!(
+                message.contains("circle") || message.contains("more than 200 pages"),
+                "{what}: {message}"
+            );
+            let asked = message
+                .rsplit('[')
+                .next()
+                .and_then(|rest| rest.trim_end_matches(']').parse().ok());
+            assert!(
+                asked.is_some_and(|asked: usize| asked <= pages),
+                "{what}: {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_of_elsewhere_leads_nowhere() {
+        let source: SourceDefinition = decode(&format!("{{ base_url: {BASE} }}"))
+            .value
+            .expect("a source");
+        let source = source.open(&Values::new()).expect("opens");
+        let resource: ResourceDefinition =
+            decode("{ path: /a, paginate: { next_link: { path: $.n } } }")
+                .value
+                .expect("a resource");
+        for token in [
+            r#"{"at": {"page": 3}}"#,
+            r#"{"at": {"link": "https://evil.example/"}}"#,
+            r#"{"at": {"link": "//evil.example/"}}"#,
+            r#"{"at": {"link": "/\\evil.example/"}}"#,
+        ] {
+            let token: PageToken = serde_json::from_str(token).expect(token);
+            assert!(
+                source.request(&resource, &token, &Values::new()).is_err(),
+                "{token:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_lost_or_broken_page_never_counts_as_the_last() {
+        for body in [
+            "",
+            "{\"data\": [1,2",
+            "{\"detail\": \"try later\"}",
+            "<html></html>",
+            "{\"data\": \"x\"}",
+        ] {
+            let walked = walk("{ offset: { limit: 2 } }", "$.data", |_, _| {
+                (body.to_owned(), vec![])
+            });
+            assert!(walked.is_err(), "{body}");
+        }
+    }
+}

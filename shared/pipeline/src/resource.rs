@@ -1,0 +1,607 @@
+//! One kind of record that a source offers: where it is, how to ask for it, where in an answer it lies.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::fault::Fault;
+use crate::for_each::ForEach;
+use crate::header::HeaderName;
+use crate::number::{Values, fill};
+use crate::outcome::Outcomes;
+use crate::paginate::Paginate;
+use crate::path::Path;
+use crate::problem::Located;
+use crate::request::Body;
+use crate::template::Template;
+
+/// One kind of record that a source offers
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceDefinition {
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: String,
+    /// Where it is, below `base_url`: `/products/{id}`. References are encoded, so that none can lead elsewhere.
+    pub path: Located<PathTemplate>,
+    /// How it is asked for.
+    #[serde(default)]
+    pub method: Ask,
+    /// Parameters of the query; a list repeats its parameter.
+    #[serde(default)]
+    pub query: IndexMap<String, Located<Parameter>>,
+    /// Headers beside those of the source.
+    #[serde(default)]
+    pub headers: IndexMap<HeaderName, Located<Template>>,
+    /// What a POST carries.
+    pub body: Option<Located<BodyTemplate>>,
+    /// How its answer is divided into pages.
+    #[serde(default)]
+    pub paginate: Paginate,
+    /// Where in an answer its records lie; of several paths, the first that leads to something.
+    #[serde(default)]
+    pub records: Records,
+    /// Whether a list, one object or either must lie there; a list where answers are divided into pages.
+    pub form: Option<Form>,
+    /// For which ids it is asked.
+    #[serde(default)]
+    pub for_each: ForEach,
+    /// What status codes mean.
+    #[serde(default)]
+    pub outcomes: Outcomes,
+    /// How many pages may follow each other, instead of the limit of the source.
+    pub max_pages: Option<u64>,
+}
+
+impl ResourceDefinition {
+    /// What must lie at `records`.
+    pub fn form(&self) -> Form {
+        self.form.unwrap_or(match self.paginate.is_divided() {
+            true => Form::List,
+            false => Form::Either,
+        })
+    }
+
+    /// Every template, with its place.
+    pub(crate) fn templates(&self) -> Vec<(crate::problem::Location, &Template)> {
+        let mut templates = vec![(self.path.at, &self.path.0)];
+        for parameter in self.query.values() {
+            let found = parameter.value.templates();
+            templates.extend(found.into_iter().map(|template| (parameter.at, template)));
+        }
+        templates.extend(self.headers.values().map(|value| (value.at, &value.value)));
+        if let Some(body) = &self.body {
+            let found = body.value.templates();
+            templates.extend(found.into_iter().map(|template| (body.at, template)));
+        }
+        templates
+    }
+}
+
+/// How a resource is asked for
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// GET.
+    #[default]
+    Get,
+    /// POST, sent once: a failure of the network fails the step.
+    Post,
+    /// POST that only reads, so that it may be tried again.
+    PostRepeatable,
+}
+
+/// A path below `base_url`
+///
+/// Begins with `/` or is empty; references stand for one part each.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^(/[^?#\\\\]*)?$"))]
+pub struct PathTemplate(Template);
+
+impl PathTemplate {
+    /// The path with every reference encoded as a part, or part of a part, of it.
+    pub fn fill(&self, values: &Values) -> Result<String, Fault> {
+        let known = |name: &str| values.get(name).cloned();
+        let filled = self.0.fill_with(known, crate::request::encode);
+        let filled =
+            filled.map_err(|unfilled| Fault::bad_definition(format!("path: {unfilled}")))?;
+        // Encoding leaves dots, and an empty value leaves a hole.
+        let parts = filled.split('/').skip(1);
+        let last = parts.clone().count().saturating_sub(1);
+        for (position, part) in parts.enumerate() {
+            let hole = part.is_empty() && (position < last || self.0.references().next().is_some());
+            let trailing = self.0.to_string().ends_with('/') && position == last;
+            if is_dots(part) || (hole && !trailing) {
+                return Err(Fault::bad_definition(format!(
+                    "the path `{}` became `{filled}`, which leads elsewhere; correct the value",
+                    self.0
+                )));
+            }
+        }
+        Ok(filled)
+    }
+}
+
+impl TryFrom<String> for PathTemplate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if !text.is_empty() && !text.starts_with('/') {
+            return Err(format!(
+                "the path `{text}` does not begin with `/`; it lies below `base_url`"
+            ));
+        }
+        if text.contains(['?', '#', '\\'])
+            || text.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
+            return Err(format!(
+                "the path `{text}` has a character that ends it; put parameters under `query`"
+            ));
+        }
+        if text.contains("//") || text.split('/').any(is_dots) {
+            return Err(format!(
+                "the path `{text}` has an empty part, `.` or `..`; write where it leads"
+            ));
+        }
+        Template::try_from(text).map(PathTemplate)
+    }
+}
+
+impl fmt::Display for PathTemplate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+fn is_dots(part: &str) -> bool {
+    let plain = part.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+/// What a parameter of the query holds: text, a number, true or false, or a list of these
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parameter {
+    /// One value.
+    One(Template),
+    /// The parameter once for each.
+    Many(Vec<Template>),
+}
+
+impl Parameter {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Parameter::One(template) => vec![template],
+            Parameter::Many(templates) => templates.iter().collect(),
+        }
+    }
+
+    /// Its values.
+    pub fn fill(&self, values: &Values, name: &str) -> Result<Vec<String>, Fault> {
+        let what = format!("query parameter `{name}`");
+        let templates = self.templates().into_iter();
+        templates
+            .map(|template| fill(template, values, &what))
+            .collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Parameter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Parameter;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("text, a whole number, true or false, or a list of these")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Parameter, E> {
+                template(text).map(Parameter::One)
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Parameter, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Parameter, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Parameter, E> {
+                self.visit_str(if value { "true" } else { "false" })
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<Parameter, A::Error> {
+                let mut many = Vec::new();
+                while let Some(parameter) = list.next_element::<Parameter>()? {
+                    match parameter {
+                        Parameter::One(template) => many.push(template),
+                        Parameter::Many(_) => {
+                            return Err(serde::de::Error::custom(
+                                "a list in a list; write one list",
+                            ));
+                        }
+                    }
+                }
+                Ok(Parameter::Many(many))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Parameter {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Parameter".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = ["string", "integer", "boolean"];
+        schemars::json_schema!({
+            "anyOf": [{ "type": one }, { "type": "array", "items": { "type": one } }],
+        })
+    }
+}
+
+fn template<E: serde::de::Error>(text: &str) -> Result<Template, E> {
+    Template::try_from(text.to_owned()).map_err(E::custom)
+}
+
+/// What a POST carries
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum BodyTemplate {
+    /// A JSON value; references in its texts are filled.
+    Json(JsonTemplate),
+    /// A form.
+    Form(IndexMap<String, Parameter>),
+}
+
+impl BodyTemplate {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            BodyTemplate::Json(json) => json.templates(),
+            BodyTemplate::Form(form) => form.values().flat_map(Parameter::templates).collect(),
+        }
+    }
+
+    /// The body, given the values.
+    pub fn fill(&self, values: &Values) -> Result<Body, Fault> {
+        match self {
+            BodyTemplate::Json(json) => Ok(Body {
+                content_type: "application/json",
+                bytes: json.fill(values)?.to_string().into_bytes(),
+            }),
+            BodyTemplate::Form(form) => {
+                let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+                for (name, parameter) in form {
+                    for value in parameter.fill(values, name)? {
+                        pairs.append_pair(name, &value);
+                    }
+                }
+                Ok(Body {
+                    content_type: "application/x-www-form-urlencoded",
+                    bytes: pairs.finish().into_bytes(),
+                })
+            }
+        }
+    }
+}
+
+/// A JSON value whose texts may hold references
+#[derive(Debug, Clone)]
+pub enum JsonTemplate {
+    /// Nothing to fill.
+    Plain(Value),
+    /// Text.
+    Text(Template),
+    /// A list.
+    List(Vec<JsonTemplate>),
+    /// An object.
+    Object(IndexMap<String, JsonTemplate>),
+}
+
+impl JsonTemplate {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            JsonTemplate::Plain(_) => Vec::new(),
+            JsonTemplate::Text(template) => vec![template],
+            JsonTemplate::List(items) => items.iter().flat_map(Self::templates).collect(),
+            JsonTemplate::Object(entries) => entries.values().flat_map(Self::templates).collect(),
+        }
+    }
+
+    fn fill(&self, values: &Values) -> Result<Value, Fault> {
+        Ok(match self {
+            JsonTemplate::Plain(value) => value.clone(),
+            JsonTemplate::Text(template) => fill(template, values, "body")?.into(),
+            JsonTemplate::List(items) => {
+                let items = items.iter().map(|item| item.fill(values));
+                Value::Array(items.collect::<Result<_, _>>()?)
+            }
+            JsonTemplate::Object(entries) => {
+                let entries = entries.iter();
+                let filled = entries.map(|(key, item)| Ok((key.clone(), item.fill(values)?)));
+                Value::Object(filled.collect::<Result<Map<_, _>, Fault>>()?)
+            }
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonTemplate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = JsonTemplate;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<JsonTemplate, E> {
+                Ok(JsonTemplate::Plain(Value::Null))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<JsonTemplate, E> {
+                Ok(JsonTemplate::Plain(value.into()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<JsonTemplate, E> {
+                Ok(JsonTemplate::Plain(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<JsonTemplate, E> {
+                Ok(JsonTemplate::Plain(value.into()))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<JsonTemplate, E> {
+                match serde_json::Number::from_f64(value) {
+                    Some(number) => Ok(JsonTemplate::Plain(number.into())),
+                    None => Err(E::custom("JSON has no such number; write it as text")),
+                }
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<JsonTemplate, E> {
+                template(text).map(JsonTemplate::Text)
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                list: A,
+            ) -> Result<JsonTemplate, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(JsonTemplate::List)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<JsonTemplate, A::Error> {
+                IndexMap::deserialize(MapAccessDeserializer::new(map)).map(JsonTemplate::Object)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for JsonTemplate {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "JsonTemplate".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        true.into()
+    }
+}
+
+/// Where in an answer the records lie: a path, or several of which the first that leads to something counts
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    paths: Vec<Path>,
+}
+
+impl Records {
+    /// These candidates, in order.
+    pub fn new(paths: Vec<Path>) -> Self {
+        Records { paths }
+    }
+
+    /// The candidates, in order.
+    pub fn paths(&self) -> &[Path] {
+        &self.paths
+    }
+}
+
+impl Default for Records {
+    /// The whole answer.
+    fn default() -> Self {
+        Records::new(vec![Path::root()])
+    }
+}
+
+impl fmt::Display for Records {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<String> = self.paths.iter().map(|path| format!("`{path}`")).collect();
+        formatter.write_str(&paths.join(" or "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Records {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Records;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a path such as `$.data`, or a list of paths")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Records, E> {
+                let path = Path::try_from(text.to_owned()).map_err(E::custom)?;
+                Ok(Records::new(vec![path]))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Records, A::Error> {
+                let paths = Vec::<Path>::deserialize(SeqAccessDeserializer::new(list))?;
+                match paths.is_empty() {
+                    true => Err(serde::de::Error::custom(
+                        "no path; name one, or `$` for the whole answer",
+                    )),
+                    false => Ok(Records::new(paths)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Records {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Records".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let path = generator.subschema_for::<Path>();
+        schemars::json_schema!({
+            "description": "A path, or several of which the first that leads to something counts",
+            "anyOf": [path.clone(), { "type": "array", "items": path, "minItems": 1 }],
+        })
+    }
+}
+
+/// What must lie where the records are
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A list of records.
+    List,
+    /// One record.
+    Object,
+    /// Either.
+    Either,
+}
+
+impl Form {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Form::List => "a list",
+            Form::Object => "one object",
+            Form::Either => "a list or one object",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+
+    fn path(text: &str) -> PathTemplate {
+        PathTemplate::try_from(text.to_owned()).expect(text)
+    }
+
+    #[test]
+    fn a_value_cannot_lead_out_of_its_part_of_the_path() {
+        for (template, id, filled) in [
+            ("/p/{id}", "7", Some("/p/7")),
+            ("/p/{id}", "a b/c", Some("/p/a%20b%2Fc")),
+            ("/p/{id}", "../x", Some("/p/..%2Fx")),
+            ("/p/{id}", "%2e%2e", Some("/p/%252e%252e")),
+            ("/p/{id}", "a?b#c\\d", Some("/p/a%3Fb%23c%5Cd")),
+            ("/p/{id}.json", ".", Some("/p/..json")),
+            ("/p/{id}/", "7", Some("/p/7/")),
+            ("", "7", Some("")),
+            ("/p/{id}", "..", None),
+            ("/p/{id}", ".", None),
+            ("/p/.{id}", ".", None),
+            ("/p/{id}/x", "", None),
+            ("/p/{id}", "", None),
+        ] {
+            let values = Values::from([("id".into(), id.into())]);
+            assert_eq!(
+                path(template).fill(&values).ok().as_deref(),
+                filled,
+                "{template} {id}"
+            );
+        }
+        for bad in [
+            "p",
+            "/p?a=1",
+            "/p#a",
+            "/p\\a",
+            "/p /a",
+            "/p//a",
+            "/../a",
+            "/a/./b",
+            "/%2e%2E/a",
+            "/a/.%2e",
+            "/{",
+        ] {
+            assert!(PathTemplate::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_id_the_address_keeps_its_shape(id in "\\PC{1,12}|[./%\\\\2eE]{1,6}") {
+            let values = Values::from([("id".into(), id.clone())]);
+            if let Ok(filled) = path("/v2/products/{id}/end").fill(&values) {
+                let address = Url::parse(&format!("https://api.example/base{filled}")).expect("a url");
+                prop_assert_eq!(address.host_str(), Some("api.example"));
+                prop_assert_eq!(address.path(), format!("/base{filled}"));
+                let parts: Vec<&str> = address.path().split('/').collect();
+                prop_assert_eq!(parts.len(), 6);
+                prop_assert_eq!((parts[1], parts[3], parts[5]), ("base", "products", "end"));
+                prop_assert!(address.query().is_none() && address.fragment().is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_is_filled_without_changing_its_shape() {
+        let text = "json: { from: '{day}', deep: [1, 1.5, true, null, { id: '{id}' }] }";
+        let body: BodyTemplate = crate::decode::decode(text).value.expect("decodes");
+        let values = Values::from([
+            ("day".into(), "2026-11-20".into()),
+            ("id".into(), "\"}".into()),
+        ]);
+        let json = String::from_utf8(body.fill(&values).expect("fills").bytes).expect("text");
+        assert_eq!(
+            json,
+            r#"{"from":"2026-11-20","deep":[1,1.5,true,null,{"id":"\"}"}]}"#
+        );
+        let form: BodyTemplate = crate::decode::decode("form: { a: '{id}', b: [1, true] }")
+            .value
+            .expect("decodes");
+        let form = String::from_utf8(form.fill(&values).expect("fills").bytes).expect("text");
+        assert_eq!(form, "a=%22%7D&b=1&b=true");
+    }
+}
