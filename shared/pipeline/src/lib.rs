@@ -8,4 +8,5 @@ pub mod fault;
 pub mod name;
 pub mod path;
 pub mod problem;
+pub mod table;
 pub mod template;
