@@ -26,5 +26,6 @@ pub mod run;
 pub mod schedule;
 pub mod secret;
 pub mod source;
+pub mod table;
 pub mod template;
 pub mod window;
