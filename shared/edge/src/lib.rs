@@ -1,1 +1,3 @@
-//! (scaffold)
+//! How it is done: the only room that meets the world.
+
+pub mod objects;
