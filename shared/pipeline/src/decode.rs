@@ -47,7 +47,7 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Decoded<T> {
             Err(mistake) => {
                 let mut path = mistake.path.clone();
                 path.reverse();
-                if !mistake.follows && !root.misses_removed(&path, mistake.missing) {
+                if !mistake.follows && !root.misses_removed(&path, &mistake) {
                     decoded.problems.0.push(mistake.problem());
                 }
                 match root.remove(&path) {
@@ -126,9 +126,9 @@ impl From<Spanned<Node>> for Item {
 }
 
 impl Item {
-    /// Whether the mistake is only that a key is missing which was itself taken out before.
-    fn misses_removed(&self, path: &[usize], missing: Option<&'static str>) -> bool {
-        let Some(field) = missing else { return false };
+    /// Whether the mistake is only that a key is missing which was itself taken out before, or breaks a rule
+    /// over several keys of which one was.
+    fn misses_removed(&self, path: &[usize], mistake: &Mistake) -> bool {
         let mut item = self;
         for index in path {
             item = match &item.node {
@@ -137,8 +137,13 @@ impl Item {
                 _ => return false,
             };
         }
-        let near = |name: &String| name == field || is_near(name, field);
-        matches!(&item.node, Node::Map { removed, .. } if removed.iter().any(near))
+        let Node::Map { removed, .. } = &item.node else {
+            return false;
+        };
+        match mistake.missing {
+            Some(field) => removed.iter().any(|name| is_near(name, field)),
+            None => mistake.rule && !removed.is_empty(),
+        }
     }
 
     fn remove(&mut self, path: &[usize]) -> Removed {
@@ -234,6 +239,8 @@ struct Mistake {
     message: String,
     remedy: Option<String>,
     missing: Option<&'static str>,
+    /// Whether it is a type's own rule that was broken.
+    rule: bool,
     /// Whether it only follows from an entry that was taken out before.
     follows: bool,
 }
@@ -246,6 +253,7 @@ impl Mistake {
             message,
             remedy: None,
             missing: None,
+            rule: false,
             follows: false,
         }
     }
@@ -288,9 +296,13 @@ impl de::Error for Mistake {
     fn custom<T: fmt::Display>(message: T) -> Self {
         // A newtype's own rule may carry its remedy after a semicolon: `fact; remedy`.
         let message = message.to_string();
-        match message.split_once("; ") {
+        let mistake = match message.split_once("; ") {
             Some((fact, remedy)) => Mistake::with_remedy(fact.to_owned(), remedy.to_owned()),
             None => Mistake::new(message),
+        };
+        Mistake {
+            rule: true,
+            ..mistake
         }
     }
 

@@ -1,0 +1,60 @@
+//! Where tables are published: a file each.
+
+mod lake;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use lake::Lake;
+
+use crate::known::Known;
+use crate::problem::Problems;
+
+/// Destinations.
+///
+/// Where this pipeline's tables are published, by kind. Each run publishes into all of them.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Destinations {
+    /// Parquet files with versions: a directory on a laptop, a bucket with Athena on AWS.
+    pub lake: Option<Lake>,
+}
+
+/// One destination.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'a> {
+    /// Parquet files with versions.
+    Lake(&'a Lake),
+}
+
+/// Write disposition.
+///
+/// What becomes of the rows that are there when new ones are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Write {
+    /// All rows give way to the new ones.
+    Replace,
+    /// The rows of the run's window give way to the new ones; all other windows stay.
+    ReplaceWindow,
+    /// A window that is there is never touched again; a new one is added.
+    CreateOnly,
+    /// The new rows are added. A run adds its rows once, however often it is retried.
+    Append,
+}
+
+impl Destinations {
+    /// All that are declared.
+    pub fn each(&self) -> impl Iterator<Item = Destination<'_>> {
+        self.lake.iter().map(Destination::Lake)
+    }
+
+    /// Notes what does not fit the rest of the definition.
+    pub fn check(&self, known: &Known, problems: &mut Problems) {
+        for destination in self.each() {
+            match destination {
+                Destination::Lake(lake) => lake.check(known, problems),
+            }
+        }
+    }
+}
