@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use pipeline::report::{CheckReport, RunReport, TableReport};
+use pipeline::data_check::{CheckResult, Status};
+use pipeline::report::{RunReport, TableReport};
 
 /// The report as text.
 pub fn text(report: &RunReport) -> String {
@@ -95,29 +96,29 @@ fn source(out: &mut String, report: &RunReport) {
     }
 }
 
-fn checks(out: &mut String, checks: &[CheckReport]) {
+fn checks(out: &mut String, checks: &[CheckResult]) {
     if checks.is_empty() {
         return;
     }
-    let count = |status: &str| checks.iter().filter(|check| check.status == status).count();
+    let count = |status: Status| checks.iter().filter(|check| check.status == status).count();
     let _ = writeln!(
         out,
         "  checks    {} passed, {} warned, {} failed",
-        count("passed"),
-        count("warned"),
-        count("failed")
+        count(Status::Passed),
+        count(Status::Warned),
+        count(Status::Failed)
     );
-    for check in checks.iter().filter(|check| check.status != "passed") {
-        let sample: Vec<String> = check.sample.iter().take(3).map(ToString::to_string).collect();
-        let _ = writeln!(
-            out,
-            "    {} {} on {}: {}  {}",
-            check.status,
-            check.name,
-            check.table,
-            check.figure,
-            sample.join(" ")
-        );
+    for check in checks {
+        let word = match check.status {
+            Status::Passed => continue,
+            Status::Warned => "warned",
+            Status::Failed => "FAILED",
+        };
+        let _ = writeln!(out, "    {word}: {} ({}): {}", check.name, check.table, check.message);
+        for row in check.sample.iter().take(3) {
+            let cells = row.iter().map(|(name, value)| format!("{name}={value}"));
+            let _ = writeln!(out, "      {}", cells.collect::<Vec<_>>().join(" "));
+        }
     }
 }
 

@@ -239,6 +239,9 @@ pub struct Query {
 pub struct DropShare {
     /// The largest good share.
     pub at_most: Share,
+    /// The fewest records read that a share is taken of; of fewer, any share is good.
+    #[serde(default)]
+    pub from: u64,
 }
 
 /// Symmetric.
@@ -411,6 +414,14 @@ impl Check {
         parts.join("_")
     }
 
+    /// The file of SQL that the check refers to, if it does.
+    pub fn file(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::NoRows(query) => query.file(),
+            _ => None,
+        }
+    }
+
     /// Notes what does not fit the rest of the definition.
     pub fn check(&self, known: &Known, problems: &mut Problems) {
         known.check_table(&self.table, problems);
@@ -527,7 +538,7 @@ impl Check {
                 let Facts {
                     parsed, dropped, ..
                 } = *facts;
-                let bad = share.at_most.is_exceeded(dropped, parsed);
+                let bad = parsed >= share.from && share.at_most.is_exceeded(dropped, parsed);
                 let message = format!(
                     "{dropped} of {parsed} records were dropped, good are {}",
                     share.at_most

@@ -36,7 +36,10 @@ pub fn check(parameters: &Parameters, problems: &mut Problems) {
         if !parameter.takes(default) {
             problems.add_with(
                 default.at,
-                format!("`{}` is none of the values that `{name}` may have", default.value),
+                format!(
+                    "`{}` is none of the values that `{name}` may have",
+                    default.value
+                ),
                 format!("one of: {}", parameter.one_of.join(", ")),
             );
         }
@@ -93,7 +96,10 @@ mod tests {
 
     fn given(pairs: &[(&str, &str)]) -> IndexMap<Name, String> {
         let name = |name: &str| Name::new(name).expect("a name");
-        pairs.iter().map(|(key, value)| (name(key), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| (name(key), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -108,7 +114,10 @@ mod tests {
         for (pairs, part) in [
             (&[("base_ur", "x")][..], "did you mean `base_url`?"),
             (&[], "--param base_url="),
-            (&[("base_url", "x"), ("ids", "all")], "one of: listing, range"),
+            (
+                &[("base_url", "x"), ("ids", "all")],
+                "one of: listing, range",
+            ),
         ] {
             let error = resolve(&parameters(), &given(pairs)).expect_err(part);
             assert!(error.contains(part), "{error}");

@@ -28,7 +28,10 @@ pub fn asked_for(
     started_at: Timestamp,
 ) -> Result<Vec<Period>, String> {
     let zone = zone(definition);
-    let length = definition.schedule.as_ref().and_then(|schedule| schedule.window);
+    let length = definition
+        .schedule
+        .as_ref()
+        .and_then(|schedule| schedule.window);
     let range = match (&request.as_of, &request.from, &request.to) {
         (None, None, None) => None,
         (Some(as_of), None, None) => Some((as_of, as_of)),
@@ -61,12 +64,17 @@ pub fn asked_for(
         }
     };
     if last.start < first.start {
-        return Err(format!("the range ends at {last}, before it begins at {first}; swap the two"));
+        return Err(format!(
+            "the range ends at {last}, before it begins at {first}; swap the two"
+        ));
     }
     let windows = Window::range(first, &last);
     Ok(windows
         .into_iter()
-        .map(|window| Period { key: window.key(), window })
+        .map(|window| Period {
+            key: window.key(),
+            window,
+        })
         .collect())
 }
 
@@ -97,15 +105,20 @@ pub fn left_to_do(
     asked: Vec<Period>,
     ledger: &HashMap<String, WindowEntry>,
 ) -> Vec<Period> {
-    let windowed = definition.schedule.as_ref().is_some_and(|schedule| schedule.window.is_some());
+    let windowed = definition
+        .schedule
+        .as_ref()
+        .is_some_and(|schedule| schedule.window.is_some());
     let redo = request.force || request.raw_of.is_some();
     asked
         .into_iter()
-        .filter(|period| match ledger.get(&period.key).map(|entry| entry.state) {
-            Some(WindowState::Published) => redo || (!windowed && !request.incomplete_only),
-            Some(_) => true,
-            None => !request.incomplete_only,
-        })
+        .filter(
+            |period| match ledger.get(&period.key).map(|entry| entry.state) {
+                Some(WindowState::Published) => redo || (!windowed && !request.incomplete_only),
+                Some(_) => true,
+                None => !request.incomplete_only,
+            },
+        )
         .collect()
 }
 
@@ -120,7 +133,11 @@ pub fn run_name(bundle: &Bundle, request: &RunRequest, windows: &[Period]) -> St
         hash.update(part);
     }
     let digest = hash.finalize();
-    let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let first = windows.first().map_or("", |period| period.key.as_str());
     let span = match windows.last() {
         Some(last) if last.key != first => format!("{first}.{}", last.key),

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::data_check::CheckResult;
 use crate::ledger::RecordedFault;
 use crate::name::Name;
 use crate::run::PublishStatus;
@@ -25,7 +26,7 @@ pub struct Manifest {
     /// Records of the source, by resource.
     pub resources: IndexMap<String, ResourceReport>,
     /// What was checked.
-    pub checks: Vec<CheckReport>,
+    pub checks: Vec<CheckResult>,
     /// Why the run failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<RecordedFault>,
@@ -104,22 +105,6 @@ pub struct ResourceReport {
     pub rejects: Vec<String>,
 }
 
-/// One check's result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckReport {
-    /// The check's name.
-    pub name: String,
-    /// The table that it looks at.
-    pub table: String,
-    /// `passed`, `warned` or `failed`.
-    pub status: String,
-    /// What it found: most often the number of rows that break the rule.
-    pub figure: f64,
-    /// Some of the rows that break it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sample: Vec<serde_json::Value>,
-}
-
 /// The answer of `lakehead run --format json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
@@ -138,7 +123,7 @@ pub struct RunReport {
     /// Records of the source, by resource.
     pub resources: IndexMap<String, ResourceReport>,
     /// What was checked.
-    pub checks: Vec<CheckReport>,
+    pub checks: Vec<CheckResult>,
     /// Why the run failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<RecordedFault>,
