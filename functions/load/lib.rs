@@ -1,1 +1,58 @@
-//! (scaffold)
+//! `load`: brings the parts of one slice to the destination, where nobody sees them yet.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use edge::env::Env;
+use edge::run::{self, Run};
+use indexmap::IndexMap;
+use pipeline::balance::{SliceOutcome, StagedSlice};
+use pipeline::fault::Fault;
+use pipeline::run::{SliceInput, SliceOutput};
+use pipeline::sql::Relation;
+use step::Step;
+
+/// The step.
+pub struct Load;
+
+impl Step for Load {
+    const NAME: &'static str = "load";
+    type Input = SliceInput;
+    type Output = SliceOutput;
+
+    async fn run(input: SliceInput, env: &Env) -> Result<SliceOutput, Fault> {
+        let SliceInput { run: reference, slice } = input;
+        let run = env.run(&reference).await?;
+        let outcome: SliceOutcome =
+            run::required(&env.objects, &run.keys.outcome(&slice.id)).await?;
+        let key = run.keys.staged(&slice.id);
+        if run::optional::<StagedSlice>(&env.objects, &key).await?.is_none() {
+            let staged = stage(&run, &outcome, env).await?;
+            run::store(&env.objects, &key, &staged).await?;
+        }
+        env.meter.staged.fetch_add(1, Relaxed);
+        let parts = outcome.tables.values().flat_map(|table| &table.parts);
+        Ok(SliceOutput {
+            run: reference,
+            slice,
+            rows: parts.clone().map(|part| part.rows).sum(),
+            rejected: outcome.tables.values().map(|table| table.rows.all_rejected()).sum(),
+            parts: parts.count() as u64,
+        })
+    }
+}
+
+async fn stage(run: &Run, outcome: &SliceOutcome, env: &Env) -> Result<StagedSlice, Fault> {
+    let slice = &outcome.slice.id;
+    let mut staged = IndexMap::new();
+    for (name, table) in &outcome.tables {
+        let relation = Relation::new(run.pipeline.definition.database(), name.to_string());
+        let mut parts = Vec::new();
+        for (number, part) in table.parts.iter().enumerate() {
+            let name = format!("{slice}-{number:05}");
+            let there = env.lake.stage(&env.objects, part, &relation, &run.reference.id, &name);
+            parts.push(there.await?);
+        }
+        staged.insert(name.clone(), parts);
+    }
+    Ok(StagedSlice { slice: slice.clone(), parts: staged })
+}

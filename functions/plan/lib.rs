@@ -1,1 +1,206 @@
-//! (scaffold)
+//! `plan`: what a run is to do, as a list of slices.
+
+use std::collections::HashMap;
+
+use edge::env::Env;
+use edge::ledger::Ledger;
+use edge::run::{self, StoredPlan, StoredRun};
+use pipeline::definition::Pipeline;
+use pipeline::fault::Fault;
+use pipeline::layout::RunKeys;
+use pipeline::ledger::{WindowEntry, WindowEvent};
+use pipeline::name::Name;
+use pipeline::plan::{self, Period};
+use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRef, Slice, SliceList};
+use step::Step;
+
+mod ids;
+
+/// The step.
+pub struct Plan;
+
+impl Step for Plan {
+    const NAME: &'static str = "plan";
+    type Input = PlanInput;
+    type Output = PlanOutput;
+
+    async fn run(input: PlanInput, env: &Env) -> Result<PlanOutput, Fault> {
+        let run = RunRef { pipeline: input.request.pipeline.clone(), id: input.run_id.clone() };
+        let keys = RunKeys::new(&run.pipeline, &run.id);
+        if let Some(planned) = run::optional::<StoredPlan>(&env.objects, &keys.plan()).await? {
+            env.meter.expect(planned.pages, planned.output.slices.count);
+            return Ok(planned.output);
+        }
+        let stored = stored_run(&input, env).await?;
+        let run_definition = keys.definition();
+        run::store(&env.objects, &run_definition, &stored).await?;
+        let run_read = run::Run::load(&env.objects, &run).await?;
+        let slices = slices(&run_read, env).await?;
+        note_planned(&run_read, env).await?;
+        finish(&run_read, slices, env).await
+    }
+}
+
+/// Everything that the run is to know later, as it is now.
+async fn stored_run(input: &PlanInput, env: &Env) -> Result<StoredRun, Fault> {
+    let request = &input.request;
+    let bundle = env.definitions.load(&request.pipeline)?;
+    let pipeline = bundle.pipeline(&request.params).map_err(Fault::bad_definition)?;
+    let started_at = input
+        .started_at
+        .parse()
+        .map_err(|error| Fault::bad_definition(format!("`started_at` is no time: {error}")))?;
+    let asked = plan::asked_for(&pipeline.definition, request, started_at)
+        .map_err(Fault::bad_definition)?;
+    let ledger = known_windows(&request.pipeline, &asked, env).await?;
+    let periods = plan::left_to_do(&pipeline.definition, request, asked, &ledger);
+    Ok(StoredRun {
+        bundle,
+        parameters: pipeline.parameters,
+        request: request.clone(),
+        started_at: input.started_at.clone(),
+        windows: periods.into_iter().map(|period| period.key).collect(),
+    })
+}
+
+async fn known_windows(
+    pipeline: &Name,
+    asked: &[Period],
+    env: &Env,
+) -> Result<HashMap<String, WindowEntry>, Fault> {
+    let ledger = Ledger::new(&env.objects, pipeline);
+    let mut known = HashMap::new();
+    for period in asked {
+        if let Some(entry) = ledger.entry(&period.key).await? {
+            known.insert(period.key.clone(), entry);
+        }
+    }
+    Ok(known)
+}
+
+/// What the slices are, and what finding out took.
+struct Planned {
+    slices: Vec<Slice>,
+    found: ids::Found,
+}
+
+async fn slices(run: &run::Run, env: &Env) -> Result<Planned, Fault> {
+    if run.periods.is_empty() {
+        return Ok(Planned { slices: Vec::new(), found: ids::Found::default() });
+    }
+    if let Some(raw_of) = &run.request.raw_of {
+        let slices = replayed(run, raw_of, env).await?;
+        return Ok(Planned { slices, found: ids::Found::default() });
+    }
+    let mut planned = Planned { slices: Vec::new(), found: ids::Found::default() };
+    for period in &run.periods {
+        for (name, resource) in read_resources(&run.pipeline) {
+            let found = ids::find(run, period, name, resource, env).await?;
+            planned.slices.extend(ids::cut(run, period, name, &found, env).await?);
+            planned.found.add(found);
+        }
+    }
+    let newest = run.newest()?;
+    for reference in read_references(&run.pipeline) {
+        planned.slices.push(Slice {
+            id: reference.to_string(),
+            resource: reference.clone(),
+            reads: Reads::Reference,
+            window: newest.key.clone(),
+            raw_of: None,
+        });
+    }
+    Ok(planned)
+}
+
+/// The resources that feed a table. Others are only read for their ids.
+fn read_resources(
+    pipeline: &Pipeline,
+) -> impl Iterator<Item = (&Name, &pipeline::resource::ResourceDefinition)> {
+    let resources = pipeline.definition.resources.iter();
+    resources.filter(|(name, _)| !pipeline.tables_of(name).is_empty())
+}
+
+fn read_references(pipeline: &Pipeline) -> impl Iterator<Item = &Name> {
+    let references = pipeline.definition.references.keys();
+    references.filter(|name| !pipeline.tables_of(name).is_empty())
+}
+
+/// The slices of an earlier run, which has the raw pages.
+async fn replayed(run: &run::Run, raw_of: &str, env: &Env) -> Result<Vec<Slice>, Fault> {
+    let keys = RunKeys::new(&run.reference.pipeline, raw_of);
+    let found = env.objects.get(&keys.slices()).await;
+    let lines = found.map_err(|_| {
+        Fault::bad_definition(format!(
+            "there is no run `{raw_of}` of `{}` with raw pages",
+            run.reference.pipeline
+        ))
+    })?;
+    let mut slices = Vec::new();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let slice: Slice = serde_json::from_slice(line)
+            .map_err(|error| Fault::bad_data(format!("a slice of `{raw_of}` is not readable: {error}")))?;
+        if run.period(&slice.window).is_err() {
+            return Err(Fault::bad_definition(format!(
+                "the run `{raw_of}` has raw pages of the window {}; run it with `--as-of {}`",
+                slice.window, slice.window
+            )));
+        }
+        let raw_of = slice.raw_of.clone().unwrap_or_else(|| raw_of.to_owned());
+        slices.push(Slice { raw_of: Some(raw_of), ..slice });
+    }
+    Ok(slices)
+}
+
+async fn note_planned(run: &run::Run, env: &Env) -> Result<(), Fault> {
+    let ledger = Ledger::new(&env.objects, &run.reference.pipeline);
+    let now = env.clock.now().to_string();
+    for period in &run.periods {
+        let event = WindowEvent::Planned;
+        ledger.record(&period.key, &run.reference.id, &event, &now).await?;
+    }
+    Ok(())
+}
+
+/// Writes the list of slices and then, last, the plan.
+async fn finish(run: &run::Run, planned: Planned, env: &Env) -> Result<PlanOutput, Fault> {
+    let mut lines = Vec::new();
+    for slice in &planned.slices {
+        serde_json::to_writer(&mut lines, slice)
+            .map_err(|error| Fault::bug(format!("a slice is no JSON: {error}")))?;
+        lines.push(b'\n');
+    }
+    env.objects.put(&run.keys.slices(), lines).await?;
+    let status = match planned.slices.is_empty() {
+        true => PlanStatus::NothingToDo,
+        false => PlanStatus::Planned,
+    };
+    let output = PlanOutput {
+        run: run.reference.clone(),
+        status,
+        slices: SliceList {
+            bucket: env.bucket.clone(),
+            key: run.keys.slices(),
+            results: run.keys.map_results(),
+            count: planned.slices.len() as u64,
+            max_concurrency: max_concurrency(run)?,
+        },
+    };
+    let stored = StoredPlan {
+        output: output.clone(),
+        listed_twice: planned.found.listed_twice,
+        sent: planned.found.sent,
+        retried: planned.found.retried,
+        pages: planned.found.pages,
+    };
+    run::store(&env.objects, &run.keys.plan(), &stored).await?;
+    env.meter.expect(stored.pages, output.slices.count);
+    Ok(output)
+}
+
+/// As many branches as the source bears requests at a time.
+fn max_concurrency(run: &run::Run) -> Result<u32, Fault> {
+    let Some(newest) = run.periods.last() else { return Ok(1) };
+    let source = run.pipeline.definition.source.open(&run.pipeline.values(newest))?;
+    Ok(u32::try_from(source.pace().concurrency).unwrap_or(u32::MAX).clamp(1, 1000))
+}

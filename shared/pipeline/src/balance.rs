@@ -1,52 +1,92 @@
 //! The row balance: every record of the source is accounted for, or the publish stops and names the step.
-//!
-//! records = unparsable + unrouted + Σ routed over the tables that split them;
-//! a table's parsed = kept + filtered(rule) + rejected(reason) + duplicates; kept = rows in Parquet = rows staged.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::lake::{Column, DataFile};
 use crate::name::Name;
 use crate::run::{Fetched, Slice};
 
-/// What became of one table's rows.
+/// What became of the records of a resource: `records = routed + unrouted + ignored + unparsable`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableCounts {
-    /// Rows that the table's rules were applied to.
+pub struct RecordCounts {
+    /// Pages read.
+    pub pages: u64,
+    /// Pages of which a part could not be told into records; each such part counts as one unparsable record.
+    pub broken_pages: u64,
+    /// All records.
+    pub records: u64,
+    /// Records that at least one table took.
+    pub routed: u64,
+    /// Records that no table took: rejects.
+    pub unrouted: u64,
+    /// Records that no table took, on purpose.
+    pub ignored: u64,
+    /// Records that are no JSON: rejects.
+    pub unparsable: u64,
+}
+
+/// What became of the rows of a table: `parsed = kept + filtered + rejected + duplicates`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowCounts {
+    /// Rows that the records hold.
     pub parsed: u64,
-    /// Rows in Parquet.
+    /// Rows written.
     pub kept: u64,
-    /// Rows left out, by the filter's name.
+    /// Rows left out by the definition's filters, by filter.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub filtered: IndexMap<String, u64>,
-    /// Rows set aside, by reason.
+    /// Rows of records that could not be typed, by reason.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub rejected: IndexMap<String, u64>,
-    /// Rows whose key had come before.
+    /// Rows left out because their key had come before.
     #[serde(default)]
     pub duplicates: u64,
-    /// Values made null because they did not fit, by column.
+    /// Values made null because they did not fit (`on_error: "null"`), by column; kept rows only.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub nulled: IndexMap<String, u64>,
-    /// Look-ups that found nothing, by column.
+    /// Look-ups that found no row, by column; kept rows only.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub unmatched: IndexMap<String, u64>,
 }
 
-impl TableCounts {
-    /// Rows left out by filters.
-    pub fn filtered_rows(&self) -> u64 {
+impl RecordCounts {
+    /// Whether every record is accounted for.
+    pub fn balance(&self) -> bool {
+        self.records == self.routed + self.unrouted + self.ignored + self.unparsable
+    }
+
+    /// Adds the counts of another slice.
+    pub fn add(&mut self, other: &RecordCounts) {
+        self.pages += other.pages;
+        self.broken_pages += other.broken_pages;
+        self.records += other.records;
+        self.routed += other.routed;
+        self.unrouted += other.unrouted;
+        self.ignored += other.ignored;
+        self.unparsable += other.unparsable;
+    }
+}
+
+impl RowCounts {
+    /// Whether every row is accounted for.
+    pub fn balance(&self) -> bool {
+        self.parsed == self.kept + self.duplicates + self.all_filtered() + self.all_rejected()
+    }
+
+    /// Rows left out by any filter.
+    pub fn all_filtered(&self) -> u64 {
         self.filtered.values().sum()
     }
 
-    /// Rows set aside.
-    pub fn rejected_rows(&self) -> u64 {
+    /// Rows rejected for any reason.
+    pub fn all_rejected(&self) -> u64 {
         self.rejected.values().sum()
     }
 
     /// Adds the counts of another slice.
-    pub fn add(&mut self, other: &TableCounts) {
+    pub fn add(&mut self, other: &RowCounts) {
         self.parsed += other.parsed;
         self.kept += other.kept;
         self.duplicates += other.duplicates;
@@ -61,30 +101,6 @@ impl TableCounts {
             }
         }
     }
-
-    fn check(&self, table: &str) -> Result<(), Fault> {
-        let accounted = self.kept + self.filtered_rows() + self.rejected_rows() + self.duplicates;
-        if self.parsed == accounted {
-            return Ok(());
-        }
-        Err(Fault::bug(format!(
-            "rows of `{table}` do not balance after transform: {} parsed, {accounted} accounted for",
-            self.parsed
-        )))
-    }
-}
-
-/// One Parquet object of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartRecord {
-    /// Its key.
-    pub key: String,
-    /// Rows in it.
-    pub rows: u64,
-    /// Its size.
-    pub bytes: u64,
-    /// SHA-256 of its bytes, hexadecimal.
-    pub sha256: String,
 }
 
 /// What transform made of one slice.
@@ -97,44 +113,49 @@ pub struct SliceOutcome {
     /// The ids that the source does not have, the first 1,000 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_ids: Vec<String>,
-    /// Records found in the pages.
-    pub records: u64,
-    /// Records that are no JSON object or could not be read at all.
-    pub unparsable: u64,
-    /// Records that no table takes.
-    pub unrouted: u64,
-    /// Records that some table took; with child tables and splits a record may feed several.
-    pub routed: u64,
-    /// What became of them, by table.
-    pub tables: IndexMap<Name, TableCounts>,
-    /// The parts, by table.
-    pub parts: IndexMap<Name, Vec<PartRecord>>,
+    /// What became of the records.
+    pub records: RecordCounts,
+    /// What became of each table.
+    pub tables: IndexMap<Name, TableOutcome>,
     /// Where the rejects stand, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejects: Option<String>,
 }
 
+/// What transform made of one table of a slice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableOutcome {
+    /// What became of its rows.
+    pub rows: RowCounts,
+    /// Its columns, as readers of the lake see them.
+    pub columns: Vec<Column>,
+    /// Its parts, in the order of their rows.
+    pub parts: Vec<DataFile>,
+}
+
 impl SliceOutcome {
-    /// Whether every record and row is accounted for.
+    /// Whether every page, record and row is accounted for.
     pub fn check_balance(&self) -> Result<(), Fault> {
-        let accounted = self.unparsable + self.unrouted + self.routed;
-        if self.records != accounted {
-            return Err(Fault::bug(format!(
-                "records do not balance after transform: {} found, {accounted} accounted for",
-                self.records
-            ))
-            .with("slice", &self.slice.id));
+        let unbalanced = |what: &str, left: u64, right: u64| {
+            let message = format!("{what} do not balance after transform: {left} and {right}");
+            Err(Fault::bug(message).with("slice", &self.slice.id))
+        };
+        if self.records.pages != self.fetched.pages {
+            return unbalanced("pages fetched and read", self.fetched.pages, self.records.pages);
         }
-        for (table, counts) in &self.tables {
-            counts.check(table)?;
-            let parts = self.parts.get(table).map_or(&[][..], Vec::as_slice);
-            let rows: u64 = parts.iter().map(|part| part.rows).sum();
-            if rows != counts.kept {
-                return Err(Fault::bug(format!(
-                    "rows of `{table}` do not balance after transform: {} kept, {rows} in Parquet",
-                    counts.kept
-                ))
-                .with("slice", &self.slice.id));
+        if !self.records.balance() {
+            let RecordCounts { records, routed, .. } = self.records;
+            return unbalanced("records found and routed", records, routed);
+        }
+        for (name, table) in &self.tables {
+            if !table.rows.balance() {
+                let what = format!("rows of `{name}` parsed and kept");
+                return unbalanced(&what, table.rows.parsed, table.rows.kept);
+            }
+            let written: u64 = table.parts.iter().map(|part| part.rows).sum();
+            if written != table.rows.kept {
+                let what = format!("rows of `{name}` kept and in Parquet");
+                return unbalanced(&what, table.rows.kept, written);
             }
         }
         Ok(())
@@ -147,7 +168,7 @@ pub struct StagedSlice {
     /// The slice.
     pub slice: String,
     /// The staged objects, by table; keys of the lake.
-    pub parts: IndexMap<Name, Vec<PartRecord>>,
+    pub parts: IndexMap<Name, Vec<DataFile>>,
 }
 
 #[cfg(test)]
@@ -156,20 +177,15 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_accounted_for_are_found() {
-        let balanced = TableCounts {
+        let balanced = RowCounts {
             parsed: 10,
             kept: 6,
             filtered: IndexMap::from([("no_country".to_owned(), 1)]),
             rejected: IndexMap::from([("not a number".to_owned(), 2)]),
             duplicates: 1,
-            ..TableCounts::default()
+            ..RowCounts::default()
         };
-        assert!(balanced.check("t").is_ok());
-        let lost = TableCounts {
-            kept: 5,
-            ..balanced
-        };
-        let fault = lost.check("t").expect_err("a row is lost");
-        assert!(fault.message.contains("10 parsed, 9 accounted for"));
+        assert!(balanced.balance());
+        assert!(!RowCounts { kept: 5, ..balanced }.balance());
     }
 }

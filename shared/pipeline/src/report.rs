@@ -105,6 +105,15 @@ pub struct ResourceReport {
     pub rejects: Vec<String>,
 }
 
+/// What refresh made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refreshed {
+    /// The tables and views that the models made.
+    pub tables: IndexMap<String, TableReport>,
+    /// The files that were written, as keys of the exports.
+    pub exports: Vec<String>,
+}
+
 /// The answer of `lakehead run --format json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {

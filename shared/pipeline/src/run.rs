@@ -264,6 +264,18 @@ pub enum PublishStatus {
     Failed,
 }
 
+impl PublishStatus {
+    /// The status as reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PublishStatus::Published => "published",
+            PublishStatus::Unchanged => "unchanged",
+            PublishStatus::Skipped => "skipped",
+            PublishStatus::Failed => "failed",
+        }
+    }
+}
+
 /// The input of `refresh`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RefreshInput {

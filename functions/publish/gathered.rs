@@ -1,0 +1,132 @@
+//! What all slices of a run came to, and whether the counts agree.
+
+use std::collections::BTreeMap;
+
+use edge::data_check::Dropped;
+use edge::env::Env;
+use edge::run::{Run, StoredPlan, required};
+use indexmap::IndexMap;
+use pipeline::balance::{RecordCounts, RowCounts, SliceOutcome, StagedSlice};
+use pipeline::fault::Fault;
+use pipeline::name::Name;
+use pipeline::run::{Fetched, Slice};
+
+/// Everything that the slices left behind.
+pub struct Gathered {
+    /// What plan found out.
+    pub plan: StoredPlan,
+    /// The slices in order, with what became of each.
+    pub slices: Vec<(SliceOutcome, StagedSlice)>,
+}
+
+impl Gathered {
+    /// Reads what every slice of the plan left; a slice that left nothing is a fault.
+    pub async fn of(run: &Run, env: &Env) -> Result<Self, Fault> {
+        let plan: StoredPlan = required(&env.objects, &run.keys.plan()).await?;
+        let list = env.objects.get(&run.keys.slices()).await?;
+        let mut slices = Vec::new();
+        for line in list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let slice: Slice = serde_json::from_slice(line)
+                .map_err(|error| Fault::bad_data(format!("a slice is not readable: {error}")))?;
+            let outcome: SliceOutcome =
+                required(&env.objects, &run.keys.outcome(&slice.id)).await?;
+            let staged: StagedSlice = required(&env.objects, &run.keys.staged(&slice.id)).await?;
+            outcome.check_balance()?;
+            check_staged(&outcome, &staged)?;
+            slices.push((outcome, staged));
+        }
+        Ok(Gathered { plan, slices })
+    }
+
+    /// What became of every table's rows, all slices together, in the order of the definition.
+    pub fn tables(&self) -> IndexMap<Name, RowCounts> {
+        let mut tables: IndexMap<Name, RowCounts> = IndexMap::new();
+        for (outcome, _) in &self.slices {
+            for (name, table) in &outcome.tables {
+                tables.entry(name.clone()).or_default().add(&table.rows);
+            }
+        }
+        tables
+    }
+
+    /// What became of every resource's records.
+    pub fn resources(&self) -> IndexMap<Name, RecordCounts> {
+        let mut resources: IndexMap<Name, RecordCounts> = IndexMap::new();
+        for (outcome, _) in &self.slices {
+            let resource = outcome.slice.resource.clone();
+            resources.entry(resource).or_default().add(&outcome.records);
+        }
+        resources
+    }
+
+    /// What was fetched.
+    pub fn fetched(&self) -> Fetched {
+        let mut fetched = Fetched::default();
+        for (outcome, _) in &self.slices {
+            fetched.add(&outcome.fetched);
+        }
+        fetched
+    }
+
+    /// Rows a table.
+    pub fn rows(&self) -> IndexMap<String, u64> {
+        let tables = self.tables().into_iter();
+        tables.map(|(name, rows)| (name.to_string(), rows.kept)).collect()
+    }
+
+    /// How many rows of each table were left out by rule or set aside.
+    pub fn dropped(&self) -> BTreeMap<String, Dropped> {
+        let tables = self.tables().into_iter();
+        let dropped = |rows: RowCounts| Dropped {
+            parsed: rows.parsed,
+            dropped: rows.all_filtered() + rows.all_rejected(),
+        };
+        tables.map(|(name, rows)| (name.to_string(), dropped(rows))).collect()
+    }
+
+    /// Whether no table has more rejects than its definition bears. Records that no table could take at all
+    /// count against every table of their resource.
+    pub fn check_tolerance(&self, run: &Run) -> Result<(), Fault> {
+        let resources = self.resources();
+        for (name, rows) in self.tables() {
+            let Some(table) = run.pipeline.definition.tables.get(&name) else { continue };
+            let records = resources.get(&*table.from.value).cloned().unwrap_or_default();
+            let lost = records.unparsable + records.unrouted;
+            let rejected = rows.all_rejected();
+            let bears = &table.on_reject;
+            if bears.allows(rejected, rows.parsed) && bears.allows(lost, records.records) {
+                continue;
+            }
+            let (bad, of, what) = match bears.allows(rejected, rows.parsed) {
+                true => (lost, records.records, "records of its resource"),
+                false => (rejected, rows.parsed, "rows"),
+            };
+            return Err(Fault::bad_data(format!(
+                "`{name}` bears {bears} of rejects, but {bad} of {of} {what} were set aside; see {}",
+                self.rejects().join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    /// Where rejects stand.
+    pub fn rejects(&self) -> Vec<String> {
+        let slices = self.slices.iter();
+        slices.filter_map(|(outcome, _)| outcome.rejects.clone()).collect()
+    }
+}
+
+fn check_staged(outcome: &SliceOutcome, staged: &StagedSlice) -> Result<(), Fault> {
+    for (name, table) in &outcome.tables {
+        let parts = staged.parts.get(name).map_or(&[][..], Vec::as_slice);
+        let rows: u64 = parts.iter().map(|part| part.rows).sum();
+        if rows != table.rows.kept {
+            return Err(Fault::bug(format!(
+                "rows of `{name}` do not balance after load: {} typed, {rows} staged",
+                table.rows.kept
+            ))
+            .with("slice", &outcome.slice.id));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Reads the raw chunks of a slice through the decoder.
+
+use edge::chunk::ChunkReader;
+use edge::env::Env;
+use edge::objects::Stored;
+use edge::run::Run;
+use indexmap::IndexMap;
+use pipeline::balance::{SliceOutcome, TableOutcome};
+use pipeline::fault::Fault;
+use pipeline::lake::{Column, DataFile};
+use pipeline::name::Name;
+use pipeline::path::Path;
+use pipeline::run::{Fetched, Reads, Slice};
+use pipeline::table::{Columns, TableDefinition};
+use table::{Compiled, References, Sizes, Writer};
+use tokio::runtime::Handle;
+
+use crate::sinks::Uploads;
+
+/// How many missing ids are named one by one.
+const MISSING_SHOWN: usize = 1000;
+
+/// The typing of one slice.
+pub struct Typing<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// The slice.
+    pub slice: &'a Slice,
+    /// The handles.
+    pub env: &'a Env,
+    /// Runs what is asynchronous.
+    pub handle: Handle,
+}
+
+impl Typing<'_> {
+    /// Types all pages of the slice.
+    pub fn all(&self) -> Result<SliceOutcome, Fault> {
+        let tables = self.tables()?;
+        let compiled = self.compile(&tables)?;
+        let uploads = Uploads {
+            objects: &self.env.objects,
+            keys: &self.run.keys,
+            slice: &self.slice.id,
+            handle: &self.handle,
+            rejects: None,
+        };
+        let mut writer = compiled.writer(Sizes::default(), uploads);
+        let read = self.read(|page, body| writer.page(page, body))?;
+        self.finish(writer, &tables, read)
+    }
+
+    fn tables(&self) -> Result<IndexMap<Name, TableDefinition>, Fault> {
+        let mut tables = self.run.pipeline.tables_of(&self.slice.resource);
+        for (name, table) in &mut tables {
+            if matches!(table.columns, Columns::Infer) {
+                table.columns = self.infer(name, table)?;
+            }
+        }
+        Ok(tables)
+    }
+
+    /// The columns of a table that takes members as they come: one reading ahead of all its pages.
+    fn infer(&self, name: &Name, table: &TableDefinition) -> Result<Columns, Fault> {
+        let _ = (name, table);
+        Err(Fault::bug("columns cannot be inferred"))
+    }
+
+    fn compile(&self, tables: &IndexMap<Name, TableDefinition>) -> Result<Compiled, Fault> {
+        let period = self.run.period(&self.slice.window)?;
+        let values = self.run.pipeline.values(period);
+        let root = [Path::root()];
+        let records = match self.slice.reads {
+            Reads::Reference => &root[..],
+            _ => self.run.resource_of(self.slice)?.records.paths(),
+        };
+        let value = |name: &str| values.get(name).cloned();
+        Compiled::new(tables, records, &self.references()?, value)
+    }
+
+    fn references(&self) -> Result<References, Fault> {
+        let mut references = References::default();
+        for (name, reference) in &self.run.pipeline.definition.references {
+            let file = &reference.file.value;
+            let text = self.run.pipeline.files.get(file);
+            let text = text.ok_or_else(|| Fault::bad_definition(format!("there is no file `{file}`")))?;
+            references.add(name, text)?;
+        }
+        Ok(references)
+    }
+
+    /// Hands every page to `take`, in order.
+    fn read(&self, mut take: impl FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<Read, Fault> {
+        let mut read = Read::default();
+        let mut body = Vec::new();
+        let prefix = self.run.raw_keys(self.slice).raw_prefix(&self.slice.id);
+        for listed in self.handle.block_on(self.env.objects.list(&prefix))? {
+            let reader = self.handle.block_on(self.env.objects.read(&listed.key))?;
+            let unread = |error| Fault::bad_data(format!("{}: {error}", listed.key));
+            let (header, mut chunk) = ChunkReader::open(reader).map_err(unread)?;
+            read.fetched.add(&header.fetched);
+            read.complete = header.next.is_none();
+            while let Some(entry) = chunk.next(&mut body).map_err(unread)? {
+                match (entry.status, entry.id) {
+                    (404, id) => read.miss(id),
+                    _ => take(entry.page, &body)?,
+                }
+            }
+        }
+        match read.complete {
+            true => Ok(read),
+            false => Err(Fault::bug("the slice was to be typed before all its pages were fetched")),
+        }
+    }
+
+    fn finish(
+        &self,
+        writer: Writer<'_, Uploads<'_>>,
+        tables: &IndexMap<Name, TableDefinition>,
+        read: Read,
+    ) -> Result<SliceOutcome, Fault> {
+        let outcome = writer.finish()?;
+        let mut typed = IndexMap::new();
+        for (name, table) in outcome.tables {
+            let mut parts = Vec::new();
+            for part in table.parts {
+                let key = part.sink.key;
+                let Stored { bytes, sha256 } = self.handle.block_on(part.sink.upload.commit())?;
+                parts.push(DataFile { key, rows: part.rows, bytes, sha256 });
+            }
+            let columns = columns(&tables[&name])?;
+            typed.insert(name, TableOutcome { rows: table.counts, columns, parts });
+        }
+        let rejects = match outcome.sinks.rejects {
+            Some(upload) => {
+                self.handle.block_on(upload.commit())?;
+                Some(self.run.keys.rejects(&self.slice.id))
+            }
+            None => None,
+        };
+        Ok(SliceOutcome {
+            slice: self.slice.clone(),
+            fetched: read.fetched,
+            missing_ids: read.missing,
+            records: outcome.counts,
+            tables: typed,
+            rejects,
+        })
+    }
+}
+
+/// What was read of a slice.
+#[derive(Default)]
+struct Read {
+    fetched: Fetched,
+    missing: Vec<String>,
+    complete: bool,
+}
+
+impl Read {
+    fn miss(&mut self, id: Option<String>) {
+        if let Some(id) = id && self.missing.len() < MISSING_SHOWN {
+            self.missing.push(id);
+        }
+    }
+}
+
+/// The columns as readers of the lake see them.
+fn columns(table: &TableDefinition) -> Result<Vec<Column>, Fault> {
+    let schema = table::schema(table)?;
+    let fields = schema.fields().iter();
+    Ok(fields
+        .map(|field| Column {
+            name: field.name().clone(),
+            type_name: field.data_type().to_string(),
+            nullable: field.is_nullable(),
+            description: field.metadata().get("description").cloned(),
+        })
+        .collect())
+}
