@@ -6,6 +6,7 @@
 pub mod address;
 pub mod auth;
 pub mod decode;
+pub mod depth;
 pub mod fault;
 pub mod for_each;
 pub mod header;
