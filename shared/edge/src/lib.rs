@@ -1,1 +1,9 @@
-//! (scaffold)
+//! How it is done: the only room that meets the world.
+
+pub mod clock;
+pub mod http;
+pub mod rate;
+#[cfg(test)]
+mod scripted;
+pub mod secrets;
+pub mod settings;
