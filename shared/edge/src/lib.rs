@@ -6,4 +6,6 @@ pub mod rate;
 #[cfg(test)]
 mod scripted;
 pub mod secrets;
+pub mod session;
 pub mod settings;
+pub mod source;
