@@ -54,13 +54,25 @@ pub struct Places {
 }
 
 impl Env {
+    /// The handles for a function that is served on this machine, from its environment.
+    pub fn served(engine: Option<MakeEngine>) -> Result<Self, Fault> {
+        let settings = Settings::read()?;
+        let root = settings.root.clone().ok_or_else(|| {
+            Fault::bad_definition(
+                "LAKEHEAD_ROOT is not set; set it to the directory that the function works below",
+            )
+        })?;
+        let pipelines = settings.pipelines.clone();
+        Env::local(&Places { root, pipelines }, settings, engine)
+    }
+
     /// The handles for a process that works below a directory.
     pub fn local(
         places: &Places,
         settings: Settings,
         engine: Option<MakeEngine>,
     ) -> Result<Self, Fault> {
-        let clock = Clock::system();
+        let clock = Clock::System;
         let secrets = SecretStore::open(&settings)?;
         Ok(Env {
             objects: Objects::directory(places.root.join("objects")),

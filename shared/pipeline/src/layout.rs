@@ -104,6 +104,11 @@ pub fn runs(pipeline: &Name) -> String {
     format!("runs/{pipeline}/")
 }
 
+/// What one run of a pipeline at a time holds, below a root on a laptop.
+pub fn lock(pipeline: &Name) -> String {
+    format!("locks/{pipeline}")
+}
+
 /// Where the windows of a pipeline stand.
 pub fn windows(pipeline: &Name) -> String {
     format!("ledger/{pipeline}/")

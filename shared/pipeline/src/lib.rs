@@ -10,6 +10,7 @@ pub mod csv;
 pub mod data_check;
 pub mod decode;
 pub mod definition;
+pub mod depth;
 pub mod destination;
 pub mod export;
 pub mod fault;

@@ -139,3 +139,44 @@ pub struct RunReport {
     /// How long it took.
     pub seconds: f64,
 }
+
+impl RunReport {
+    /// The report of a run that came as far as having a record.
+    pub fn of(manifest: Manifest, seconds: f64) -> Self {
+        RunReport {
+            run_id: manifest.run_id,
+            pipeline: manifest.pipeline,
+            status: manifest.status.name().to_owned(),
+            windows: manifest.windows,
+            tables: manifest.tables,
+            requests: manifest.requests,
+            resources: manifest.resources,
+            checks: manifest.checks,
+            fault: manifest.fault,
+            seconds,
+        }
+    }
+
+    /// The report of a run that found nothing to do, or failed before it could leave a record.
+    pub fn nothing(pipeline: &Name, run_id: &str, seconds: f64) -> Self {
+        RunReport {
+            run_id: run_id.to_owned(),
+            pipeline: pipeline.clone(),
+            status: PublishStatus::Unchanged.name().to_owned(),
+            windows: Vec::new(),
+            tables: IndexMap::new(),
+            requests: RequestReport::default(),
+            resources: IndexMap::new(),
+            checks: Vec::new(),
+            fault: None,
+            seconds,
+        }
+    }
+
+    /// Whether anything was set aside.
+    pub fn has_rejects(&self) -> bool {
+        let records = self.resources.values();
+        self.tables.values().any(|table| table.rejected > 0)
+            || records.map(|resource| resource.unparsable + resource.unrouted).any(|aside| aside > 0)
+    }
+}

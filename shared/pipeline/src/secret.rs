@@ -248,17 +248,19 @@ impl Redactor {
         for secret in secrets.0.values().filter(|secret| !secret.0.is_empty()) {
             forms.extend(forms_of(&secret.0));
         }
-        let forms = forms.into_iter().collect();
+        let forms = forms.iter().map(|form| form.to_ascii_lowercase()).collect();
         Redactor { forms }
     }
 
     /// The same text with `***` for every secret. Overlapping finds are masked as one, so that no rest of a
     /// longer secret stays beside a shorter one.
     pub fn redact(&self, text: &str) -> String {
+        // A host, an escape or a hexadecimal digit may come back in another case.
+        let lowered = text.to_ascii_lowercase();
         let mut hidden = vec![false; text.len()];
         for form in &self.forms {
             let mut from = 0;
-            while let Some(at) = text[from..].find(form.as_str()) {
+            while let Some(at) = lowered[from..].find(form.as_str()) {
                 let start = from + at;
                 hidden[start..start + form.len()].fill(true);
                 from = start + text[start..].chars().next().map_or(1, char::len_utf8);
@@ -290,11 +292,8 @@ fn forms_of(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
         json[1..json.len() - 1].to_owned(),
-        lower_escapes(&form),
         form,
-        lower_escapes(&percent),
         percent,
-        hex.to_uppercase(),
         hex,
     ];
     forms.extend(base64_forms(secret.as_bytes()));
@@ -319,23 +318,6 @@ fn base64_forms(secret: &[u8]) -> Vec<String> {
         }
     }
     forms
-}
-
-fn lower_escapes(text: &str) -> String {
-    let mut lowered = String::with_capacity(text.len());
-    let mut escape = 0;
-    for c in text.chars() {
-        match c {
-            '%' => escape = 3,
-            _ if escape > 0 => escape -= 1,
-            _ => {}
-        }
-        match escape {
-            1 | 2 => lowered.push(c.to_ascii_lowercase()),
-            _ => lowered.push(c),
-        }
-    }
-    lowered
 }
 
 #[cfg(test)]
@@ -403,6 +385,7 @@ mod tests {
             ("1aaa2", "1***2"),
             ("xx", "***"),
             ("é x", "é ***"),
+            ("é X", "é ***"),
         ] {
             assert_eq!(redactor.redact(text), shown);
         }

@@ -298,6 +298,7 @@ impl Source {
         request: &Request,
         answer: &Answer,
     ) -> Result<Turn, Fault> {
+        crate::depth::check(&answer.body, self.definition.limits.depth)?;
         let facts = Facts::read(answer, &request.url, &resource.records, resource.form())?;
         let bounds = Bounds {
             base: &self.base,

@@ -1,12 +1,9 @@
 //! A step as a Lambda function.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use edge::engine::Engine;
-use edge::env::Env;
-use edge::settings::Settings;
+use edge::env::{Env, MakeEngine};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use pipeline::fault::Fault;
 use serde_json::Value;
@@ -30,7 +27,7 @@ impl From<Answered> for Diagnostic {
 }
 
 /// Serves a step on Lambda until the process is ended; `engine` for the steps that run SQL.
-pub fn serve<S: Step>(engine: Option<fn() -> Arc<dyn Engine>>) -> ExitCode {
+pub fn serve<S: Step>(engine: Option<MakeEngine>) -> ExitCode {
     telemetry::json();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -39,7 +36,7 @@ pub fn serve<S: Step>(engine: Option<fn() -> Arc<dyn Engine>>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Fault::transient(format!("no runtime: {error}"))),
     };
-    let env = match Settings::from_environment().and_then(|settings| Env::new(settings, engine)) {
+    let env = match Env::served(engine) {
         Ok(env) => env,
         Err(fault) => return fail(&fault),
     };

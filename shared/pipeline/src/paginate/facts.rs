@@ -91,12 +91,13 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The whole body as raw JSON: this also checks that it is complete and well formed.
+/// The whole body as raw JSON: this also checks that it is complete and well formed. What is not may have
+/// broken off where nothing else tells, so the same request may succeed later.
 pub(crate) fn raw(body: &[u8]) -> Result<&RawValue, Fault> {
     serde_json::from_slice(body).map_err(|error| {
         // The position only: serde's text may quote what it found.
         let (line, column) = (error.line(), error.column());
-        Fault::rejected(format!(
+        Fault::transient(format!(
             "the answer is not JSON: it breaks at line {line}, column {column}"
         ))
     })

@@ -1,0 +1,638 @@
+//! Walking a resource: one page after the other, and the ids of a listing.
+
+use std::time::Duration;
+
+use pipeline::fault::Fault;
+use pipeline::for_each::Listed;
+use pipeline::number::Values;
+use pipeline::paginate::{Next, PageToken};
+use pipeline::path::Path;
+use pipeline::request::Answer;
+use pipeline::resource::ResourceDefinition;
+
+use crate::session::{Sent, Session, Traffic};
+
+/// What asking for a page came to.
+#[derive(Debug)]
+pub enum Page {
+    /// A page.
+    Fetched {
+        /// The answer, its body decompressed and whole.
+        answer: Answer,
+        /// The request as a person reads it, without credentials.
+        request: String,
+        /// How many records it holds.
+        records: u64,
+        /// What follows it.
+        next: Next,
+    },
+    /// The source says that there is no such thing; nothing follows.
+    Missing,
+    /// Not yet: ask for the same page after so many seconds; 0 where only the step's time is over.
+    Wait {
+        /// How many.
+        seconds: u64,
+    },
+}
+
+/// What reading a listing came to.
+#[derive(Debug)]
+pub enum Listing {
+    /// All its ids.
+    Read(Listed),
+    /// Not yet: read it anew after so many seconds.
+    Wait {
+        /// How many.
+        seconds: u64,
+    },
+}
+
+impl Session {
+    /// Asks for the page that `token` names. `deadline` is a moment of the clock's `elapsed`, past which
+    /// nothing is begun; what was sent is added to `traffic`, also when it ends in a fault.
+    pub async fn page(
+        &self,
+        resource: &ResourceDefinition,
+        values: &Values,
+        token: &PageToken,
+        deadline: Option<Duration>,
+        traffic: &mut Traffic,
+    ) -> Result<Page, Fault> {
+        let place = |fault: Fault| self.clean(fault).with("page", token.ordinal());
+        let source = self.source();
+        let request = source.request(resource, token, values).map_err(place)?;
+        let read = |answer: &Answer| source.next(resource, token, values, &request, answer);
+        let sent = self
+            .send(&request, &resource.outcomes, deadline, traffic, read)
+            .await;
+        Ok(match sent.map_err(place)? {
+            Sent::Missing => Page::Missing,
+            Sent::Wait { seconds } => Page::Wait { seconds },
+            Sent::Fetched { answer, read } => Page::Fetched {
+                answer,
+                request: self.shown(&request),
+                records: read.records,
+                next: read.next,
+            },
+        })
+    }
+
+    /// Reads all pages of a listing for the ids at `id` of its records.
+    pub async fn listing(
+        &self,
+        resource: &ResourceDefinition,
+        id: &Path,
+        values: &Values,
+        deadline: Option<Duration>,
+        traffic: &mut Traffic,
+    ) -> Result<Listing, Fault> {
+        let mut listed = Listed::default();
+        let mut token = resource.paginate.first();
+        loop {
+            let page = self
+                .page(resource, values, &token, deadline, traffic)
+                .await?;
+            let (answer, next) = match page {
+                Page::Missing => return Ok(Listing::Read(listed)),
+                Page::Wait { seconds } => return Ok(Listing::Wait { seconds }),
+                Page::Fetched { answer, next, .. } => (answer, next),
+            };
+            listed
+                .read(&answer, &resource.records, id)
+                .map_err(|fault| self.clean(fault))?;
+            match next {
+                Next::Page(next) => token = next,
+                Next::End => return Ok(Listing::Read(listed)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use jiff::Timestamp;
+    use pipeline::decode::decode;
+    use pipeline::fault::Kind;
+    use pipeline::request::Request;
+    use pipeline::source::SourceDefinition;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::scripted::{Scripted, Turn, answer};
+    use crate::secrets::SecretStore;
+    use crate::session::Sessions;
+    use crate::settings::Settings;
+
+    const KEY: &str = "c4n4ry+k/y=%";
+    const PASSWORD: &str = "0ther \"c4nary\" p4ss";
+    const BY_QUERY: &str = "auth: { api_key: { query: api_key, key: { secret: t/key } } }";
+    const BY_HEADER: &str = "auth: { api_key: { header: X-Api-Key, key: { secret: t/key } } }";
+    const BY_BASIC: &str = "auth: { basic: { username: user, password: { secret: t/password } } }";
+
+    fn environment(name: &str) -> Option<String> {
+        match name {
+            "LAKEHEAD_SECRET_T_KEY" => Some(KEY.to_owned()),
+            "LAKEHEAD_SECRET_T_PASSWORD" => Some(PASSWORD.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// A session with `base` on a clock turned by hand, quick enough not to matter.
+    fn session(base: &str, more: &str) -> Arc<Session> {
+        let began: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let store = SecretStore::over(environment, None).expect("opens");
+        let sessions = Sessions::new(Settings::default(), store, Clock::turned(began));
+        let text = format!("{{ base_url: '{base}', rate: {{ requests: 100 }}, {more} }}");
+        let definition = decode::<SourceDefinition>(&text);
+        assert!(
+            definition.problems.is_empty(),
+            "{}",
+            definition.problems.render("p", &text)
+        );
+        let definition = definition.value.expect("decodes");
+        let session = sessions
+            .session(&definition, &Values::new())
+            .expect("opens");
+        let again = sessions
+            .session(&definition, &Values::new())
+            .expect("opens");
+        assert!(Arc::ptr_eq(&session, &again));
+        session
+    }
+
+    fn resource(text: &str) -> ResourceDefinition {
+        let decoded = decode::<ResourceDefinition>(text);
+        assert!(
+            decoded.problems.is_empty(),
+            "{}",
+            decoded.problems.render("p", text)
+        );
+        decoded.value.expect("decodes")
+    }
+
+    async fn first(session: &Session, text: &str) -> (Result<Page, Fault>, Traffic) {
+        let resource = resource(text);
+        let token = resource.paginate.first();
+        let mut traffic = Traffic::default();
+        let page = session
+            .page(&resource, &Values::new(), &token, None, &mut traffic)
+            .await;
+        (page, traffic)
+    }
+
+    fn says(turns: Vec<Vec<u8>>) -> Scripted {
+        Scripted::start(turns.into_iter().map(Turn::Say).collect())
+    }
+
+    /// What all the page came to in one word, and after how many whole seconds.
+    fn summary(page: &Result<Page, Fault>) -> String {
+        match page {
+            Ok(Page::Fetched { records, .. }) => format!("{records} records"),
+            Ok(Page::Missing) => "missing".to_owned(),
+            Ok(Page::Wait { seconds }) => format!("wait {seconds}"),
+            Err(fault) => fault.kind.name().to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_status_has_its_outcome() {
+        let ok = || answer(200, "", "[1, 2]");
+        let cut = || answer(200, "", "[1, 2]")[..60].to_vec();
+        let not_json = || answer(200, "", "[1, 2");
+        let rules = "outcomes: { missing: [404], wait: [202], fail: [503] }";
+        for (rules, script, expected, sent, retried) in [
+            ("", vec![ok()], "2 records", 1, 0),
+            (
+                "",
+                vec![answer(500, "", ""), answer(502, "", ""), ok()],
+                "2 records",
+                3,
+                2,
+            ),
+            ("", vec![cut(), not_json(), ok()], "2 records", 3, 2),
+            (
+                "",
+                vec![not_json(), not_json(), not_json(), not_json()],
+                "Transient",
+                4,
+                3,
+            ),
+            (
+                "",
+                vec![answer(500, "", ""), answer(404, "", "")],
+                "SourceRejected",
+                2,
+                1,
+            ),
+            (
+                rules,
+                vec![
+                    answer(500, "", ""),
+                    answer(500, "", ""),
+                    answer(404, "", ""),
+                ],
+                "missing",
+                3,
+                2,
+            ),
+            (
+                rules,
+                vec![answer(202, "retry-after: 90\r\n", "")],
+                "wait 90",
+                1,
+                0,
+            ),
+            (rules, vec![answer(202, "", "")], "wait 30", 1, 0),
+            (rules, vec![answer(503, "", "")], "SourceRejected", 1, 0),
+            ("", vec![answer(401, "", "")], "SourceRejected", 1, 0),
+            ("", vec![answer(403, "", "")], "SourceRejected", 1, 0),
+            ("", vec![answer(400, "", "")], "SourceRejected", 1, 0),
+            ("", vec![answer(206, "", "[1]")], "SourceRejected", 1, 0),
+            ("", vec![answer(200, "", "{\"a\": 1}")], "1 records", 1, 0),
+            (
+                "form: list",
+                vec![answer(200, "", "{\"a\": 1}")],
+                "SourceRejected",
+                1,
+                0,
+            ),
+            (
+                "",
+                vec![b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n".to_vec()],
+                "0 records",
+                1,
+                0,
+            ),
+            (
+                "",
+                vec![
+                    answer(429, "", ""),
+                    answer(429, "", ""),
+                    answer(429, "", ""),
+                    answer(429, "", ""),
+                ],
+                "RateLimited",
+                4,
+                3,
+            ),
+            (
+                "method: post",
+                vec![answer(500, "", ""), ok()],
+                "SourceRejected",
+                1,
+                0,
+            ),
+            ("method: post", vec![cut(), ok()], "SourceRejected", 1, 0),
+            (
+                "method: post",
+                vec![answer(429, "", ""), ok()],
+                "2 records",
+                2,
+                1,
+            ),
+            (
+                "method: post_repeatable",
+                vec![answer(500, "", ""), ok()],
+                "2 records",
+                2,
+                1,
+            ),
+        ] {
+            let server = says(script);
+            let session = session(&server.base(), "");
+            let (page, traffic) = first(&session, &format!("{{ path: /a, {rules} }}")).await;
+            assert_eq!(summary(&page), expected, "{rules}: {page:?}");
+            assert_eq!(
+                (traffic.sent, traffic.retried),
+                (sent, retried),
+                "{rules} {expected}"
+            );
+            assert_eq!(server.heard().len() as u64, sent, "{rules} {expected}");
+        }
+    }
+
+    #[tokio::test]
+    async fn retry_after_is_obeyed_in_all_its_forms() {
+        // The header, what became of it, and the least and most seconds that passed before the repeat.
+        for (header, expected, least, most) in [
+            ("0", "1 records", 0.0, 0.1),
+            ("7", "1 records", 7.0, 7.1),
+            ("1.5", "1 records", 1.5, 1.6),
+            ("Sat, 21 Nov 2026 12:00:09 GMT", "1 records", 9.0, 9.1),
+            ("Sat, 21 Nov 2026 11:00:00 GMT", "1 records", 0.0, 0.1),
+            ("-1", "1 records", 0.2, 0.6),
+            ("abc", "1 records", 0.2, 0.6),
+            ("", "1 records", 0.2, 0.6),
+            ("90", "wait 90", 0.0, 0.0),
+            ("90.2", "wait 91", 0.0, 0.0),
+            ("1000000000", "wait 86400", 0.0, 0.0),
+            ("Sat, 21 Nov 2026 13:00:00 GMT", "wait 3600", 0.0, 0.0),
+        ] {
+            for status in [429, 503] {
+                let server = says(vec![
+                    answer(status, &format!("retry-after: {header}\r\n"), ""),
+                    answer(200, "", "[1]"),
+                ]);
+                let session = session(&server.base(), "");
+                let (page, _) = first(&session, "{ path: /a }").await;
+                assert_eq!(summary(&page), expected, "{status} {header}: {page:?}");
+                let passed = session.clock().elapsed().as_secs_f64();
+                assert!(
+                    (least..=most).contains(&passed),
+                    "{status} {header}: {passed}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn one_worker_that_is_told_to_slow_down_slows_all() {
+        let mut script = vec![answer(429, "retry-after: 10\r\n", "")];
+        script.extend((0..9).map(|number| answer(200, "", &format!("[{number}]"))));
+        let server = says(script);
+        let session = session(&server.base(), "");
+        assert_eq!(
+            summary(&first(&session, "{ path: /a }").await.0),
+            "1 records"
+        );
+        assert!(session.clock().elapsed() >= Duration::from_secs(10));
+        // The answer is good but asks for a pause: the next worker keeps it.
+        let server = says(vec![
+            answer(200, "retry-after: 5\r\n", "[1]"),
+            answer(200, "", "[1]"),
+        ]);
+        let session = self::session(&server.base(), "");
+        for _ in 0..2 {
+            assert_eq!(
+                summary(&first(&session, "{ path: /a }").await.0),
+                "1 records"
+            );
+        }
+        assert!(session.clock().elapsed() >= Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_dead_source_is_left_alone() {
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .expect("a port")
+            .local_addr()
+            .expect("an address");
+        let session = session(&format!("http://{address}"), "");
+        let mut sent = Vec::new();
+        let mut said = Vec::new();
+        for _ in 0..40 {
+            let (page, traffic) = first(&session, "{ path: /a }").await;
+            sent.push(traffic.sent);
+            said.push(summary(&page));
+        }
+        assert_eq!(sent[..3], [4, 4, 4]);
+        assert!(sent[3..].iter().all(|sent| *sent == 0), "{sent:?}");
+        assert_eq!(said[2], "Transient");
+        assert!(
+            said[3..].iter().all(|said| said.starts_with("wait ")),
+            "{said:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_past_the_deadline() {
+        let server = says(vec![answer(500, "", ""), answer(200, "", "[1]")]);
+        let session = session(&server.base(), "");
+        let resource = resource("{ path: /a }");
+        let token = resource.paginate.first();
+        let mut traffic = Traffic::default();
+        for (deadline, sent) in [(Duration::ZERO, 0), (Duration::from_millis(100), 1)] {
+            let page = session
+                .page(
+                    &resource,
+                    &Values::new(),
+                    &token,
+                    Some(deadline),
+                    &mut traffic,
+                )
+                .await;
+            assert!(
+                matches!(page, Ok(Page::Wait { seconds: 0..=1 })),
+                "{page:?}"
+            );
+            assert_eq!(traffic.sent, sent);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_credential_leaves_its_origin_by_a_redirect() {
+        for auth in [BY_QUERY, BY_HEADER, BY_BASIC] {
+            for status in [301, 302, 303, 307, 308] {
+                let canary = Scripted::start(Vec::new());
+                let location = format!("location: {}/caught?x={KEY}\r\n", canary.base());
+                let server = says(vec![answer(status, &location, "")]);
+                let session = session(&server.base(), auth);
+                let (page, traffic) = first(&session, "{ path: /a }").await;
+                let fault = page.expect_err("refused");
+                assert_eq!((fault.kind, traffic.sent), (Kind::SourceRejected, 1));
+                assert!(
+                    fault
+                        .message
+                        .contains(&format!("a redirect to {}", canary.base())),
+                    "{fault}"
+                );
+                assert!(canary.heard().is_empty());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_credential_leaves_its_origin_by_a_next_link_but_stays_within() {
+        let canary = Scripted::start(Vec::new());
+        let paged = "{ path: /a, records: $.data, paginate: { next_link: { path: $.next } } }";
+        for (auth, sent_as) in [
+            (BY_QUERY, "?c=2&api_key=c4n4ry%2Bk%2Fy%3D%25 "),
+            (BY_HEADER, "x-api-key: c4n4ry+k/y=%\r\n"),
+            (BY_BASIC, "authorization: Basic "),
+        ] {
+            let foreign = format!("{{\"data\": [1], \"next\": \"{}/a?c=2\"}}", canary.base());
+            let own = "{\"data\": [1], \"next\": \"/b?c=2&api_key=echoed\"}";
+            let server = says(vec![
+                answer(200, "", &foreign),
+                answer(200, "", own),
+                answer(200, "", "{\"data\": [2], \"next\": null}"),
+            ]);
+            let session = session(&server.base(), auth);
+            let (page, _) = first(&session, paged).await;
+            let fault = page.expect_err("refused");
+            assert!(
+                fault.kind == Kind::SourceRejected && fault.message.contains("another origin"),
+                "{fault}"
+            );
+            assert!(canary.heard().is_empty());
+
+            let resource = resource(paged);
+            let (page, _) = first(&session, paged).await;
+            let Ok(Page::Fetched {
+                next: Next::Page(token),
+                ..
+            }) = page
+            else {
+                panic!("{page:?}")
+            };
+            let mut traffic = Traffic::default();
+            let page = session
+                .page(&resource, &Values::new(), &token, None, &mut traffic)
+                .await;
+            assert!(
+                matches!(
+                    page,
+                    Ok(Page::Fetched {
+                        next: Next::End,
+                        ..
+                    })
+                ),
+                "{page:?}"
+            );
+            let heard = server.heard();
+            let last = &heard[2];
+            assert!(
+                last.starts_with("GET /b?c=2") && last.contains(sent_as),
+                "{last}"
+            );
+            assert!(auth != BY_QUERY || !last.contains("echoed"), "{last}");
+            assert!(!last.to_lowercase().contains("referer"), "{last}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_is_read_over_its_pages() {
+        let server = says(vec![
+            answer(200, "", "[{\"id\": \"3\"}, {\"id\": 1}]"),
+            answer(500, "", ""),
+            answer(200, "", "[{\"id\": 2}]"),
+            answer(200, "", "[]"),
+        ]);
+        let session = session(&server.base(), "");
+        let resource = resource("{ path: /short, paginate: { page_number: { parameter: p } } }");
+        let id = Path::try_from("$.id".to_owned()).expect("a path");
+        let mut traffic = Traffic::default();
+        let listing = session
+            .listing(&resource, &id, &Values::new(), None, &mut traffic)
+            .await;
+        let Ok(Listing::Read(listed)) = listing else {
+            panic!("{listing:?}")
+        };
+        assert_eq!((listed.len(), traffic.sent, traffic.retried), (3, 4, 1));
+        let asked: Vec<String> = server
+            .heard()
+            .iter()
+            .map(|head| head[..14].to_owned())
+            .collect();
+        assert_eq!(
+            asked,
+            [
+                "GET /short?p=1",
+                "GET /short?p=2",
+                "GET /short?p=2",
+                "GET /short?p=3"
+            ]
+        );
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("whole").write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn no_secret_is_written_anywhere() {
+        // For the whole process: what the other tests beside this one make it write is looked at too.
+        let log = Written::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).expect("the only one");
+        let headers = "headers: { X-A: { secret: t/key }, X-B: { secret: t/password } }";
+        let mut texts = Vec::new();
+        for auth in [BY_QUERY, BY_HEADER, BY_BASIC] {
+            // A source that throws every secret back, in each place where it could be picked up.
+            let thrown = format!("{KEY} {PASSWORD}");
+            let link =
+                format!("{{\"data\": [1], \"next\": \"http://127.0.0.1:1/?api_key={KEY}\"}}");
+            let script = vec![
+                answer(
+                    401,
+                    &format!("www-authenticate: {KEY}\r\nx-p: {PASSWORD}\r\n"),
+                    &thrown,
+                ),
+                answer(
+                    302,
+                    &format!("location: http://{KEY}.example/{KEY}\r\n"),
+                    &thrown,
+                ),
+                answer(200, "", &thrown),
+                answer(200, "", &link),
+                answer(200, "content-encoding: gzip\r\n", &thrown),
+                format!("HTTP/1.1 {KEY}\r\n\r\n").into_bytes(),
+                answer(503, &format!("retry-after: {KEY}\r\n"), &thrown),
+                answer(200, "", "[1]"),
+            ];
+            let server = says(script);
+            let session = session(&server.base(), &format!("{auth}, {headers}"));
+            texts.push(format!("{session:?}"));
+            let paged = "{ path: /a, records: [$.data, $], paginate: { next_link: { path: $.next } }, query: { echo: 'c4n4ry+k/y=%' } }";
+            for _ in 0..6 {
+                let (page, traffic) = first(&session, paged).await;
+                texts.push(format!("{page:?} {traffic:?}"));
+                if let Err(fault) = &page {
+                    texts.push(fault.to_string());
+                }
+                if let Ok(Page::Fetched { request, next, .. }) = &page {
+                    texts.push(format!(
+                        "{request} {}",
+                        serde_json::to_string(&format!("{next:?}")).expect("json")
+                    ));
+                }
+            }
+            let request = Request::get(session.source().base().clone());
+            let known = [("t/key", KEY), ("t/password", PASSWORD)].map(|(name, value)| {
+                let name = pipeline::secret::SecretName::try_from(name.to_owned()).expect("a name");
+                (name, pipeline::secret::Secret::new(value))
+            });
+            let signed = session
+                .source()
+                .signed(request, &known.into_iter().collect())
+                .expect("signed");
+            texts.push(format!("{signed:?} {signed}"));
+            assert!(server.heard().len() >= 6);
+        }
+        let log = String::from_utf8(log.0.lock().expect("whole").clone()).expect("text");
+        assert!(
+            log.contains("answered") && log.contains("no answer"),
+            "{log}"
+        );
+        texts.push(log);
+        for text in texts {
+            for secret in [
+                "c4n4ry",
+                "c4nary",
+                "p4ss",
+                "YzRuNHJ5",
+                "OiJvdGhlciA",
+                "dXNlcjow",
+            ] {
+                assert!(!text.contains(secret), "{secret} in {text}");
+            }
+        }
+    }
+}
