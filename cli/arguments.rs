@@ -211,6 +211,9 @@ pub struct Mock {
     /// The port on 127.0.0.1; 0 for a free one.
     #[arg(long, default_value = "8080")]
     pub port: u16,
+    /// The key that it takes, the secret `gins/api_key` of a run.
+    #[arg(long, default_value = crate::mock::KEY, value_name = "KEY")]
+    pub key: String,
     /// How the source behaves.
     #[command(flatten)]
     pub source: MockSource,
@@ -221,7 +224,7 @@ pub struct Mock {
 pub struct MockSource {
     /// How many products there are.
     #[arg(long, default_value_t = mock_products(), value_name = "N")]
-    pub products: usize,
+    pub products: u32,
     /// The seed that the products are made from.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -236,7 +239,7 @@ pub struct MockSource {
     pub faults: Vec<::mock::Fault>,
 }
 
-fn mock_products() -> usize {
+fn mock_products() -> u32 {
     ::mock::PRODUCTS
 }
 
@@ -248,7 +251,7 @@ pub struct Demo {
     pub root: Root,
     /// How many products the bundled source has.
     #[arg(long, default_value_t = mock_products(), value_name = "N")]
-    pub products: usize,
+    pub products: u32,
     /// How the report is written.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

@@ -37,9 +37,9 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Run(options) => run::run(&options, &pipelines).await,
         Command::Check(options) => check::check(&options, &pipelines),
         Command::Plan(options) => plan::plan(&options, &pipelines).await,
-        Command::Query(options) => query::query(&options).await,
-        Command::Tables(options) => tables::tables(&options).await,
-        Command::Status(options) => status::status(&options).await,
+        Command::Query(options) => query::query(&options, &pipelines).await,
+        Command::Tables(options) => tables::tables(&options, &pipelines).await,
+        Command::Status(options) => status::status(&options, &pipelines).await,
         Command::Schema => schema::schema(),
         Command::Mock(options) => mock::mock(&options).await,
     };

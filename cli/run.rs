@@ -7,6 +7,7 @@ use std::time::Duration;
 use edge::env::{Env, Places};
 use edge::lock::Lock;
 use edge::run::StoredRun;
+use edge::secrets::SecretStore;
 use edge::settings::Settings;
 use indexmap::IndexMap;
 use machine::Machine;
@@ -43,16 +44,22 @@ pub async fn run(options: &Run, pipelines: &Path) -> Result<Exit, Failure> {
     finish(&report, options.format, options.strict)
 }
 
-/// The handles of a local run.
+/// The handles of a local run, with secrets from the environment and perhaps a file.
 pub fn env(root: &Path, pipelines: &Path, secrets: Option<&Path>) -> Result<Env, Failure> {
     let mut settings = Settings::read()?;
     if let Some(file) = secrets {
         settings.secrets_file = Some(file.to_owned());
     }
+    env_with(root, pipelines, SecretStore::open(&settings)?)
+}
+
+/// The handles of a local run with these secrets.
+pub fn env_with(root: &Path, pipelines: &Path, secrets: SecretStore) -> Result<Env, Failure> {
+    let settings = Settings::read()?;
     let root = std::path::absolute(root)
         .map_err(|error| Failure::usage(format!("`--root {}`: {error}", root.display())))?;
     let places = Places { root, pipelines: pipelines.to_owned() };
-    Ok(Env::local(&places, settings, Some(embedded::engine))?)
+    Ok(Env::local(&places, settings, secrets, Some(embedded::engine))?)
 }
 
 /// What the command line asks for, as the execution's input.
@@ -252,12 +259,17 @@ pub fn finish(report: &RunReport, format: Format, strict: bool) -> Result<Exit, 
         Format::Json => print_json(report)?,
         Format::Text => print(&report::text(report))?,
     }
-    Ok(match report.fault.as_ref().map(|fault| fault.kind.as_str()) {
+    Ok(exit(report, strict))
+}
+
+/// How a command with this report ends.
+pub fn exit(report: &RunReport, strict: bool) -> Exit {
+    match report.fault.as_ref().map(|fault| fault.kind.as_str()) {
         Some("BadDefinition") => Exit::Wrong,
         Some(_) => Exit::Failed,
         None if report.status == "failed" => Exit::Failed,
         None if strict && report.has_rejects() => Exit::Rejects,
         None => Exit::Done,
-    })
+    }
 }
 

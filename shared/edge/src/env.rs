@@ -19,7 +19,7 @@ use crate::session::Sessions;
 use crate::settings::Settings;
 
 /// What makes an engine, for the functions that run SQL.
-pub type MakeEngine = fn() -> Arc<dyn Engine>;
+pub type MakeEngine = fn() -> Result<Arc<dyn Engine>, Fault>;
 
 /// The handles of a process. Clones share everything but the deadline.
 #[derive(Clone)]
@@ -63,17 +63,18 @@ impl Env {
             )
         })?;
         let pipelines = settings.pipelines.clone();
-        Env::local(&Places { root, pipelines }, settings, engine)
+        let secrets = SecretStore::open(&settings)?;
+        Env::local(&Places { root, pipelines }, settings, secrets, engine)
     }
 
     /// The handles for a process that works below a directory.
     pub fn local(
         places: &Places,
         settings: Settings,
+        secrets: SecretStore,
         engine: Option<MakeEngine>,
     ) -> Result<Self, Fault> {
         let clock = Clock::System;
-        let secrets = SecretStore::open(&settings)?;
         Ok(Env {
             objects: Objects::directory(places.root.join("objects")),
             lake: Lake::directory(places.root.join("lake")),
@@ -83,7 +84,7 @@ impl Env {
             clock,
             meter: Arc::default(),
             bucket: "local".to_owned(),
-            engine: engine.map(|make| make()),
+            engine: engine.map(|make| make()).transpose()?,
             deadline: None,
         })
     }
