@@ -5,9 +5,14 @@ mod scripted;
 
 pub mod chunk;
 pub mod clock;
+pub mod data_check;
 pub mod definitions;
+pub mod engine;
+pub mod export;
 pub mod http;
+pub mod lake;
 pub mod ledger;
+pub mod model;
 pub mod objects;
 pub mod rate;
 pub mod secrets;

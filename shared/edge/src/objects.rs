@@ -278,19 +278,34 @@ impl Upload {
         self.finish(Directory::commit).await
     }
 
+    /// Makes the object visible under a key that follows from its content, in place of any other.
+    pub async fn commit_as(
+        mut self,
+        key: impl FnOnce(&Stored) -> String,
+    ) -> Result<(String, Stored), Error> {
+        self.key = key(&self.stored());
+        let key = self.key.clone();
+        let stored = self.commit().await?;
+        Ok((key, stored))
+    }
+
     /// Makes the object visible where there is none; [`Error::AlreadyExists`] where there is one.
     pub async fn commit_new(self) -> Result<Stored, Error> {
         self.finish(Directory::commit_new).await
+    }
+
+    fn stored(&self) -> Stored {
+        Stored {
+            bytes: self.bytes,
+            sha256: hexadecimal(&self.digest.clone().finalize()),
+        }
     }
 
     async fn finish(
         self,
         commit: fn(&Directory, &str, DirectoryUpload) -> Result<(), Error>,
     ) -> Result<Stored, Error> {
-        let stored = Stored {
-            bytes: self.bytes,
-            sha256: hexadecimal(&self.digest.finalize()),
-        };
+        let stored = self.stored();
         let writer = self.writer;
         self.store
             .run(&self.key, move |store, key| commit(store, key, writer))

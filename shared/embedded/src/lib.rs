@@ -1,1 +1,124 @@
-//! (scaffold)
+//! The embedded warehouse: DataFusion over the lake's files. On a laptop it stands in for Athena, Redshift and
+//! the others.
+//!
+//! A query runs on one core, reads files in the order in which a version lists them and holds rows in a bounded
+//! pool of memory, spilling what does not fit to disk: the same query over the same files answers the same rows
+//! in the same order, and a table ten times as large takes longer, not more memory.
+
+mod fault;
+mod files;
+mod keep;
+mod output;
+mod session;
+mod types;
+mod values;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use edge::engine::{Catalogue, Engine, Materialised, Rows};
+use edge::lake::{Lake, ListedTable};
+use edge::objects::Upload;
+use futures::StreamExt;
+use pipeline::fault::Fault;
+use pipeline::value::Value;
+
+pub use output::{write_csv, write_json, write_table};
+
+/// How much the engine may take.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The memory for rows that a query must hold, such as while sorting.
+    pub memory_bytes: usize,
+    /// Where rows go that do not fit; the system's place for temporary files where nothing is said.
+    pub spill: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            memory_bytes: 512 << 20,
+            spill: None,
+        }
+    }
+}
+
+/// The embedded engine.
+#[derive(Clone)]
+pub struct Embedded {
+    runtime: Arc<RuntimeEnv>,
+}
+
+impl Embedded {
+    /// An engine with bounds.
+    pub fn new(settings: &Settings) -> Result<Self, Fault> {
+        let mode = match &settings.spill {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+            None => DiskManagerMode::OsTmpDirectory,
+        };
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_bytes)))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+            .build_arc()
+            .map_err(fault::from_engine)?;
+        Ok(Embedded { runtime })
+    }
+
+    /// The rows of one read-only query over all published tables, named `database.table`.
+    pub async fn query_lake(&self, lake: &Lake, sql: &str) -> Result<Rows, Fault> {
+        let catalogue = lake.catalogue().await?;
+        self.query(&catalogue, sql).await
+    }
+
+    /// All published tables; the rows of views are counted.
+    pub async fn tables(&self, lake: &Lake) -> Result<Vec<ListedTable>, Fault> {
+        let catalogue = lake.catalogue().await?;
+        let mut tables = lake.tables().await?;
+        for table in &mut tables {
+            let is_view = catalogue
+                .get(&table.relation)
+                .is_some_and(|source| source.view.is_some());
+            if is_view {
+                table.rows = self.count(&catalogue, &table.relation.quoted()).await?;
+            }
+        }
+        Ok(tables)
+    }
+
+    async fn count(&self, catalogue: &Catalogue, relation: &str) -> Result<u64, Fault> {
+        let sql = format!("SELECT COUNT(*) FROM {relation}");
+        let rows = self.query(catalogue, &sql).await?.take(1).await?;
+        let count = rows.first().and_then(|row| row.first());
+        count
+            .and_then(Value::as_count)
+            .ok_or_else(|| Fault::bug("the engine counted nothing"))
+    }
+}
+
+#[async_trait]
+impl Engine for Embedded {
+    async fn query(&self, catalogue: &Catalogue, sql: &str) -> Result<Rows, Fault> {
+        let frame = session::plan(&self.runtime, catalogue, sql).await?;
+        let columns = types::columns(frame.schema().as_arrow());
+        let stream = frame.execute_stream().await.map_err(fault::from_engine)?;
+        let batches = stream.map(|batch| values::rows(&batch.map_err(fault::from_engine)?));
+        Ok(Rows {
+            columns,
+            batches: batches.boxed(),
+        })
+    }
+
+    async fn materialise(
+        &self,
+        catalogue: &Catalogue,
+        sql: &str,
+        into: Upload,
+    ) -> Result<Materialised, Fault> {
+        let frame = session::plan(&self.runtime, catalogue, sql).await?;
+        keep::as_parquet(frame, into).await
+    }
+}

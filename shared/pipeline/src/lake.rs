@@ -168,15 +168,6 @@ pub struct Pointer {
 /// How many earlier states a pointer keeps.
 pub const EARLIER_STATES: usize = 10;
 
-/// What publishing makes of one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NextVersion {
-    /// The version that readers will see.
-    pub version: Version,
-    /// Windows of the run that were left as they are: there already (`create_only`), or as of a later moment.
-    pub kept_windows: Vec<String>,
-}
-
 impl DataFile {
     /// The key of a part of a run: the same bytes have the same key, others have another.
     pub fn key(relation: &Relation, run: &str, part: &str, sha256: &str) -> String {
@@ -208,30 +199,8 @@ impl Version {
         current: Option<&Version>,
         publication: &Publication,
         staged: &StagedTable,
-    ) -> Result<NextVersion, Fault> {
-        let mut contents = current.map_or_else(Vec::new, |version| version.contents.clone());
-        let mut kept_windows = Vec::new();
-        let replaces = staged.write == Write::Replace;
-        if replaces
-            && contents
-                .iter()
-                .any(|content| content.is_as_of_later(publication))
-        {
-            let windows = staged.windows.iter();
-            kept_windows.extend(windows.map(|staged| label(&staged.window)));
-        } else {
-            refuse_if_behind(&contents, publication, staged)?;
-            if replaces {
-                let windows: BTreeSet<_> = staged.windows.iter().map(|w| &w.window).collect();
-                contents.retain(|content| windows.contains(&content.window));
-            }
-            for window in &staged.windows {
-                if !put_window(&mut contents, publication, staged.write, window) {
-                    kept_windows.push(label(&window.window));
-                }
-            }
-        }
-        contents.sort_by(|a, b| (&a.window, &a.run).cmp(&(&b.window, &b.run)));
+    ) -> Result<Version, Fault> {
+        let contents = current.map_or_else(Vec::new, |version| version.contents.clone());
         let mut version = Version {
             format: FORMAT,
             relation: Relation::new(&publication.database, &staged.table),
@@ -239,14 +208,25 @@ impl Version {
             columns: staged.columns.clone(),
             window_column: staged.window_column.clone(),
             view: staged.view.clone(),
-            contents,
+            contents: next_contents(contents, publication, staged)?,
             fingerprint: String::new(),
         };
         version.fingerprint = version.computed_fingerprint();
-        Ok(NextVersion {
-            version,
-            kept_windows,
-        })
+        Ok(version)
+    }
+
+    /// The staged windows that did not find their way into this version: there before already (`create_only`),
+    /// or what is there is as of a later moment.
+    pub fn kept_windows(&self, staged: &StagedTable) -> Vec<String> {
+        let mut left = Vec::new();
+        for (window, files) in staged.by_window() {
+            let hashes: Vec<&str> = files.iter().map(|file| file.sha256.as_str()).collect();
+            let same = |c: &Content| c.window == window && c.hashes() == hashes;
+            if !self.contents.iter().any(same) {
+                left.push(label(&window));
+            }
+        }
+        left
     }
 
     fn computed_fingerprint(&self) -> String {
@@ -303,32 +283,47 @@ impl Version {
     }
 }
 
-/// Puts a staged window among the contents; answers whether it did.
+fn next_contents(
+    mut contents: Vec<Content>,
+    publication: &Publication,
+    staged: &StagedTable,
+) -> Result<Vec<Content>, Fault> {
+    let is_later = |content: &Content| content.order.as_of > publication.order.as_of;
+    if staged.write == Write::Replace && contents.iter().any(is_later) {
+        return Ok(contents);
+    }
+    refuse_if_behind(&contents, publication, staged)?;
+    if staged.write == Write::Replace {
+        contents.clear();
+    }
+    for (window, files) in staged.by_window() {
+        put_window(&mut contents, publication, staged.write, window, files);
+    }
+    contents.sort_by(|a, b| (&a.window, &a.run).cmp(&(&b.window, &b.run)));
+    Ok(contents)
+}
+
 fn put_window(
     contents: &mut Vec<Content>,
     publication: &Publication,
     write: Write,
-    staged: &StagedWindow,
-) -> bool {
-    let there = contents
-        .iter()
-        .any(|content| content.window == staged.window);
+    window: Option<String>,
+    files: Vec<DataFile>,
+) {
+    let is_it = |content: &Content| content.window == window;
     match write {
-        Write::CreateOnly if there => return false,
-        Write::Append => {
-            contents.retain(|c| c.window != staged.window || c.run != publication.run);
-        }
+        Write::CreateOnly if contents.iter().any(is_it) => return,
+        Write::Append => contents.retain(|c| !is_it(c) || c.run != publication.run),
         Write::Replace | Write::ReplaceWindow | Write::CreateOnly => {
-            contents.retain(|content| content.window != staged.window);
+            contents.retain(|content| !is_it(content));
         }
     }
     contents.push(Content {
-        window: staged.window.clone(),
+        window,
         run: publication.run.clone(),
         order: publication.order.clone(),
-        files: staged.files.clone(),
+        files,
     });
-    true
 }
 
 fn refuse_if_behind(
@@ -355,10 +350,6 @@ fn refuse_if_behind(
 }
 
 impl Content {
-    fn is_as_of_later(&self, publication: &Publication) -> bool {
-        self.order.as_of > publication.order.as_of
-    }
-
     fn hashes(&self) -> Vec<&str> {
         self.files.iter().map(|file| file.sha256.as_str()).collect()
     }
@@ -366,6 +357,24 @@ impl Content {
 
 fn label(window: &Option<String>) -> String {
     window.clone().unwrap_or_else(|| "all".to_owned())
+}
+
+impl StagedTable {
+    /// The files of each window, in the order listed: several parts of a run may bring files of the same one.
+    fn by_window(&self) -> BTreeMap<Option<String>, Vec<DataFile>> {
+        let mut windows: BTreeMap<Option<String>, Vec<DataFile>> = BTreeMap::new();
+        for staged in &self.windows {
+            let files = windows.entry(staged.window.clone()).or_default();
+            files.extend(staged.files.iter().cloned());
+        }
+        windows
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> u64 {
+        let files = self.windows.iter().flat_map(|window| &window.files);
+        files.map(|file| file.rows).sum()
+    }
 }
 
 impl Publication {
@@ -511,7 +520,7 @@ mod tests {
         let before: Windows = &[(Some("1"), &["a"]), (Some("2"), &["b", "c"])];
         let first = staged(Write::ReplaceWindow, before);
         let first = Version::next(None, &publication("r1", "", 1), &first).expect("first");
-        assert_eq!(shown(&first.version), ["1:a", "2:b+c"]);
+        assert_eq!(shown(&first), ["1:a", "2:b+c"]);
         let cases: [(Write, Windows, &[&str], &[&str]); 7] = [
             (Write::Replace, &[(None, &["x"])], &["all:x"], &[]),
             (Write::Replace, &[(None, &[])], &["all:"], &[]),
@@ -549,12 +558,12 @@ mod tests {
         for (write, windows, expected, kept) in cases {
             let staged = staged(write, windows);
             let publication = publication("r2", "", 2);
-            let next = Version::next(Some(&first.version), &publication, &staged).expect("next");
-            assert_eq!(shown(&next.version), expected, "{write:?} {windows:?}");
-            assert_eq!(next.kept_windows, kept, "{write:?} {windows:?}");
+            let next = Version::next(Some(&first), &publication, &staged).expect("next");
+            assert_eq!(shown(&next), expected, "{write:?} {windows:?}");
+            assert_eq!(next.kept_windows(&staged), kept, "{write:?} {windows:?}");
             // A retry of the same run changes nothing more.
-            let again = Version::next(Some(&next.version), &publication, &staged).expect("again");
-            assert_eq!(again.version.fingerprint, next.version.fingerprint);
+            let again = Version::next(Some(&next), &publication, &staged).expect("again");
+            assert_eq!(again.fingerprint, next.fingerprint);
         }
     }
 
@@ -571,12 +580,10 @@ mod tests {
         ] {
             let first = staged(write, &[(Some("1"), &["a"])]);
             let first = Version::next(None, &publication("r1", "d2", 2), &first).expect("first");
-            let next = Version::next(
-                Some(&first.version),
-                &publication("r2", order.0, order.1),
-                &staged(write, &[(Some(window), &["x"])]),
-            );
-            let shown = next.map(|next| (shown(&next.version), next.kept_windows.len()));
+            let staged = staged(write, &[(Some(window), &["x"])]);
+            let publication = publication("r2", order.0, order.1);
+            let next = Version::next(Some(&first), &publication, &staged);
+            let shown = next.map(|next| (shown(&next), next.kept_windows(&staged).len()));
             let expected = match outcome {
                 "refused" => None,
                 "kept" => Some((vec!["1:a".to_owned()], 1)),
@@ -593,7 +600,7 @@ mod tests {
         let swapped = staged(Write::Replace, &[(None, &["b", "a"])]);
         let of = |run: &str, staged: &StagedTable| {
             let next = Version::next(None, &publication(run, "", 1), staged).expect("next");
-            next.version.fingerprint
+            next.fingerprint
         };
         assert_eq!(of("r1", &one), of("r2", &one));
         assert_ne!(of("r1", &one), of("r1", &swapped));
@@ -616,7 +623,7 @@ mod tests {
         ] {
             let mut staged = staged(Write::ReplaceWindow, &[(Some(window), &[])]);
             staged.window_column = Some("day".to_owned());
-            assert_eq!(first.version.rows_before(&staged), rows, "{window}");
+            assert_eq!(first.rows_before(&staged), rows, "{window}");
         }
     }
 

@@ -1,0 +1,101 @@
+//! Makes the models of a pipeline in fresh places and switches them in.
+
+use std::collections::BTreeMap;
+
+use pipeline::destination::Write;
+use pipeline::fault::Fault;
+use pipeline::lake::{Column, Order, Publication, StagedTable, StagedWindow};
+use pipeline::model::{Materialized, PlannedModel};
+
+use crate::engine::{Catalogue, Engine};
+use crate::lake::{Lake, Published};
+
+/// The name of the one file of a model's table.
+const PART: &str = "000000";
+
+/// Makes all models over what is published and publishes them: first all are complete, then each database of
+/// them switches at once. Repeated, it changes nothing.
+///
+/// `models` are in an order in which each comes after what it reads, as [`pipeline::model::plan`] answers.
+pub async fn refresh(
+    engine: &dyn Engine,
+    lake: &Lake,
+    models: &[PlannedModel],
+    run: &str,
+    order: &Order,
+) -> Result<Vec<Published>, Fault> {
+    let mut catalogue = lake.catalogue().await?;
+    let mut publications: BTreeMap<String, Publication> = BTreeMap::new();
+    for model in models {
+        let made = make(engine, lake, &catalogue, model, run).await;
+        let staged = made.map_err(|fault| fault.with("model", &model.name))?;
+        let database = model.relation.database.clone();
+        let publication = publications
+            .entry(database)
+            .or_insert_with_key(|database| Publication {
+                database: database.clone(),
+                run: run.to_owned(),
+                order: order.clone(),
+                tables: Vec::new(),
+            });
+        // The models that follow read this one before anybody else does.
+        let alone = Publication {
+            tables: vec![staged.clone()],
+            ..publication.clone()
+        };
+        for version in &lake.prepare(&alone).await?.after {
+            lake.add(&mut catalogue, version)?;
+        }
+        publication.tables.push(staged);
+    }
+    let mut published = Vec::new();
+    for publication in publications.values() {
+        published.push(lake.publish(publication).await?);
+    }
+    Ok(published)
+}
+
+/// Makes one model over the tables of a catalogue: written, listed, not yet visible.
+pub async fn make(
+    engine: &dyn Engine,
+    lake: &Lake,
+    catalogue: &Catalogue,
+    model: &PlannedModel,
+    run: &str,
+) -> Result<StagedTable, Fault> {
+    let (columns, view, windows) = match model.materialized {
+        Materialized::View => {
+            let rows = engine.query(catalogue, &model.sql).await?;
+            (rows.columns, Some(model.sql.clone()), Vec::new())
+        }
+        Materialized::Table => {
+            let upload = lake.upload(&model.relation, run, PART).await?;
+            let made = engine.materialise(catalogue, &model.sql, upload).await?;
+            let file = lake
+                .staged(made.upload, made.rows, &model.relation, run, PART)
+                .await?;
+            let whole = StagedWindow {
+                window: None,
+                files: vec![file],
+            };
+            (made.columns, None, vec![whole])
+        }
+    };
+    Ok(StagedTable {
+        table: model.relation.table.clone(),
+        description: model.description.clone(),
+        columns: described(columns, model),
+        window_column: None,
+        write: Write::Replace,
+        view,
+        windows,
+    })
+}
+
+fn described(columns: Vec<Column>, model: &PlannedModel) -> Vec<Column> {
+    let described = |column: Column| Column {
+        description: model.columns.get(&column.name).cloned(),
+        ..column
+    };
+    columns.into_iter().map(described).collect()
+}
