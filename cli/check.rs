@@ -32,16 +32,27 @@ pub fn check(options: &Check, pipelines: &Path) -> Result<Exit, Failure> {
     let definitions = Definitions::below(pipelines);
     let names = match &options.name {
         Some(name) => vec![name.clone()],
-        None => definitions.names()?.iter().map(ToString::to_string).collect(),
+        None => definitions
+            .names()?
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     };
     if names.is_empty() {
-        return Err(Failure::usage(format!("there is no pipeline in {}", pipelines.display())));
+        return Err(Failure::usage(format!(
+            "there is no pipeline in {}",
+            pipelines.display()
+        )));
     }
     let mut all = Vec::new();
     let mut text = String::new();
     for name in &names {
         let bundle = definitions.load(name)?;
-        let file = pipelines.join(name).join("pipeline.yaml").display().to_string();
+        let file = pipelines
+            .join(name)
+            .join("pipeline.yaml")
+            .display()
+            .to_string();
         let problems = match bundle.check() {
             Ok(_) => Vec::new(),
             Err(problems) => {
@@ -51,16 +62,22 @@ pub fn check(options: &Check, pipelines: &Path) -> Result<Exit, Failure> {
             }
         };
         text += &verdict(&bundle, problems.len());
-        all.push(Checked { pipeline: name.clone(), file, problems });
+        all.push(Checked {
+            pipeline: name.clone(),
+            file,
+            problems,
+        });
     }
     match options.format {
         Format::Json => print_json(&all)?,
         Format::Text => print(&text)?,
     }
-    Ok(match all.iter().all(|checked| checked.problems.is_empty()) {
-        true => Exit::Done,
-        false => Exit::Wrong,
-    })
+    Ok(
+        match all.iter().all(|checked| checked.problems.is_empty()) {
+            true => Exit::Done,
+            false => Exit::Wrong,
+        },
+    )
 }
 
 fn verdict(bundle: &Bundle, problems: usize) -> String {

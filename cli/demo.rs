@@ -75,7 +75,10 @@ fn request(base_url: &str) -> Result<RunRequest, Failure> {
         to: None,
         params: IndexMap::from([
             (name("base_url")?, base_url.to_owned()),
-            (name("requests_per_second")?, REQUESTS_PER_SECOND.to_string()),
+            (
+                name("requests_per_second")?,
+                REQUESTS_PER_SECOND.to_string(),
+            ),
         ]),
         force: false,
         incomplete_only: false,
@@ -90,14 +93,21 @@ async fn summary(env: &Env, options: &Demo) -> Result<String, Failure> {
     let gins = "SELECT position, name, average_rating, rating_count FROM gins_report.best_rated_gins ORDER BY position LIMIT 5";
     for row in rows(env, gins).await? {
         if let [position, name, rating, votes] = &row[..] {
-            let _ = writeln!(out, "  {position:>4}  {:<44} {rating:>5}  {votes:>6} votes", one_line(name));
+            let _ = writeln!(
+                out,
+                "  {position:>4}  {:<44} {rating:>5}  {votes:>6} votes",
+                one_line(name)
+            );
         }
     }
     out += "\n  how ratings are spread\n";
     let bins = "SELECT lower_edge, upper_edge, gins FROM gins_report.rating_histogram ORDER BY bin";
     out += &histogram(&rows(env, bins).await?);
     let root = options.root.root.display();
-    let _ = writeln!(out, "\n  Parquet  {root}/lake/gins/, {root}/lake/gins_report/");
+    let _ = writeln!(
+        out,
+        "\n  Parquet  {root}/lake/gins/, {root}/lake/gins_report/"
+    );
     let _ = writeln!(out, "  CSV      {root}/exports/gins/normalized_data/");
     out += "\n  lakehead tables                     what is published\n";
     out += "  lakehead query \"SELECT * FROM gins_report.countries_by_gins LIMIT 5\"\n";
@@ -106,7 +116,12 @@ async fn summary(env: &Env, options: &Demo) -> Result<String, Failure> {
 
 async fn rows(env: &Env, sql: &str) -> Result<Vec<Vec<Value>>, Failure> {
     let catalogue = env.lake.catalogue().await?;
-    Ok(env.engine()?.query(&catalogue, sql).await?.take(100).await?)
+    Ok(env
+        .engine()?
+        .query(&catalogue, sql)
+        .await?
+        .take(100)
+        .await?)
 }
 
 fn histogram(bins: &[Vec<Value>]) -> String {

@@ -24,7 +24,10 @@ use output::{Exit, Failure};
 fn main() -> ExitCode {
     step::telemetry::plain();
     let arguments = Arguments::parse();
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(dispatch(arguments)).into(),
         Err(error) => output::complain(&Failure::run(format!("no runtime: {error}"))).into(),
     }

@@ -13,7 +13,12 @@ pub const KEY: &str = "juniper";
 /// Serves until interrupted.
 pub async fn mock(options: &Mock) -> Result<Exit, Failure> {
     let running = start(&options.source, options.port, options.key.clone()).await?;
-    print(&format!("{} is served at {}, {}/_stats counts\n", options.name, running.url(), running.url()))?;
+    print(&format!(
+        "{} is served at {}, {}/_stats counts\n",
+        options.name,
+        running.url(),
+        running.url()
+    ))?;
     tokio::signal::ctrl_c()
         .await
         .map_err(|error| Failure::run(format!("cannot wait for an interrupt: {error}")))?;

@@ -36,12 +36,18 @@ pub struct Failure {
 impl Failure {
     /// The command line or the definition is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
-        Failure { exit: Exit::Wrong, message: message.into() }
+        Failure {
+            exit: Exit::Wrong,
+            message: message.into(),
+        }
     }
 
     /// It was right, but did not work out.
     pub fn run(message: impl Into<String>) -> Self {
-        Failure { exit: Exit::Failed, message: message.into() }
+        Failure {
+            exit: Exit::Failed,
+            message: message.into(),
+        }
     }
 }
 
@@ -51,7 +57,10 @@ impl From<Fault> for Failure {
             Kind::BadDefinition => Exit::Wrong,
             _ => Exit::Failed,
         };
-        Failure { exit, message: fault.to_string() }
+        Failure {
+            exit,
+            message: fault.to_string(),
+        }
     }
 }
 
@@ -73,9 +82,9 @@ pub fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
 
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::run(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::run(format!(
+            "cannot write to standard output: {error}"
+        ))),
         _ => Ok(()),
     }
 }

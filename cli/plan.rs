@@ -64,21 +64,34 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
     let bundle = env.definitions.load(&request.pipeline)?;
     let pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
     let now = env.clock.now();
-    let asked =
-        decisions::asked_for(&pipeline.definition, request, now).map_err(Failure::usage)?;
+    let asked = decisions::asked_for(&pipeline.definition, request, now).map_err(Failure::usage)?;
     let known = Ledger::new(&env.objects, &pipeline.name).entries().await?;
-    let known: HashMap<_, _> = known.into_iter().map(|entry| (entry.window.clone(), entry)).collect();
-    let keys = |periods: &[Period]| -> Vec<String> { periods.iter().map(|period| period.key.clone()).collect() };
+    let known: HashMap<_, _> = known
+        .into_iter()
+        .map(|entry| (entry.window.clone(), entry))
+        .collect();
+    let keys = |periods: &[Period]| -> Vec<String> {
+        periods.iter().map(|period| period.key.clone()).collect()
+    };
     let all = keys(&asked);
     let example = asked[0].clone();
     let left = decisions::left_to_do(&pipeline.definition, request, asked, &known);
     let windows = keys(&left);
     let planned = Planned {
         pipeline: pipeline.name.to_string(),
-        already_published: all.into_iter().filter(|key| !windows.contains(key)).collect(),
+        already_published: all
+            .into_iter()
+            .filter(|key| !windows.contains(key))
+            .collect(),
         windows,
         requests: requests(&pipeline, &example)?,
-        secrets: pipeline.definition.source.secrets().iter().map(ToString::to_string).collect(),
+        secrets: pipeline
+            .definition
+            .source
+            .secrets()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         tables: tables(&pipeline),
         models: models(&pipeline, &example),
         checks: pipeline.checks().iter().map(|check| check.name()).collect(),
@@ -114,11 +127,15 @@ fn requests(pipeline: &Pipeline, period: &Period) -> Result<Vec<FirstRequest>, F
 
 fn tables(pipeline: &Pipeline) -> Vec<PlannedTable> {
     let database = pipeline.definition.database();
-    let table = |(name, table): (&pipeline::name::Name, &pipeline::problem::Located<pipeline::table::TableDefinition>)| {
+    let table = |(name, table): (
+        &pipeline::name::Name,
+        &pipeline::problem::Located<pipeline::table::TableDefinition>,
+    )| {
         let columns = table.columns.declared().map(|columns| {
-            let column = |(name, column): (&pipeline::name::Name, &pipeline::problem::Located<pipeline::table::column::ColumnDefinition>)| {
-                format!("{name} {}", column.column_type)
-            };
+            let column = |(name, column): (
+                &pipeline::name::Name,
+                &pipeline::problem::Located<pipeline::table::column::ColumnDefinition>,
+            )| { format!("{name} {}", column.column_type) };
             columns.iter().map(column).collect()
         });
         PlannedTable {
@@ -158,17 +175,30 @@ fn text(planned: &Planned) -> String {
     };
     let _ = writeln!(out, "  windows   {}", list(&planned.windows));
     if !planned.already_published.is_empty() {
-        let _ = writeln!(out, "            published already: {}", list(&planned.already_published));
+        let _ = writeln!(
+            out,
+            "            published already: {}",
+            list(&planned.already_published)
+        );
     }
     let _ = writeln!(out, "  secrets   {}", list(&planned.secrets));
     out += "  requests\n";
     for request in &planned.requests {
-        let line = format!("    {:<14} {}  {}", request.resource, request.request, request.repeated);
+        let line = format!(
+            "    {:<14} {}  {}",
+            request.resource, request.request, request.repeated
+        );
         let _ = writeln!(out, "{}", line.trim_end());
     }
     out += "  tables\n";
     for table in &planned.tables {
-        let _ = writeln!(out, "    {} from {}: {}", table.table, table.from, table.columns.join(", "));
+        let _ = writeln!(
+            out,
+            "    {} from {}: {}",
+            table.table,
+            table.from,
+            table.columns.join(", ")
+        );
     }
     let _ = writeln!(out, "  checks    {}", list(&planned.checks));
     for model in &planned.models {

@@ -42,7 +42,10 @@ impl Progress {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
-        Follower { display: self.clone(), task }
+        Follower {
+            display: self.clone(),
+            task,
+        }
     }
 
     /// Told of everything that the state machine does.
@@ -66,8 +69,7 @@ impl Progress {
     }
 
     fn stage(&self, state: &str) {
-        let (Some(_), words) | (None, words) = (&self.bars, words(state));
-        let Some(words) = words else { return };
+        let Some(words) = words(state) else { return };
         match &self.bars {
             Some(bars) => bars.stage.set_message(words),
             None => eprintln!("{words}"),
@@ -84,9 +86,21 @@ impl Progress {
     fn draw(&self) {
         let Some(bars) = &self.bars else { return };
         let meter = &self.meter;
-        set(&bars.fetch, meter.fetched.load(Relaxed), meter.expected.load(Relaxed));
-        set(&bars.transform, meter.typed.load(Relaxed), meter.slices.load(Relaxed));
-        set(&bars.load, meter.staged.load(Relaxed), meter.slices.load(Relaxed));
+        set(
+            &bars.fetch,
+            meter.fetched.load(Relaxed),
+            meter.expected.load(Relaxed),
+        );
+        set(
+            &bars.transform,
+            meter.typed.load(Relaxed),
+            meter.slices.load(Relaxed),
+        );
+        set(
+            &bars.load,
+            meter.staged.load(Relaxed),
+            meter.slices.load(Relaxed),
+        );
     }
 }
 
@@ -110,7 +124,9 @@ impl Bars {
     fn new() -> Self {
         let all = MultiProgress::new();
         let bar = |name: &'static str, unit: &str| {
-            let template = format!("{{prefix:>10}} {{bar:32.cyan/blue}} {{human_pos:>7}}/{{human_len}} {unit} {{per_sec:>12}} {{eta:>4}}");
+            let template = format!(
+                "{{prefix:>10}} {{bar:32.cyan/blue}} {{human_pos:>7}}/{{human_len}} {unit} {{per_sec:>12}} {{eta:>4}}"
+            );
             let style = ProgressStyle::with_template(&template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             all.add(ProgressBar::new(0).with_style(style).with_prefix(name))
@@ -122,7 +138,13 @@ impl Bars {
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let stage = all.add(ProgressBar::new_spinner().with_style(spinner));
         stage.enable_steady_tick(Duration::from_millis(120));
-        Bars { all, fetch, transform, load, stage }
+        Bars {
+            all,
+            fetch,
+            transform,
+            load,
+            stage,
+        }
     }
 }
 

@@ -36,7 +36,11 @@ fn tables(out: &mut String, report: &RunReport) {
         return;
     }
     let name = |name: &String, table: &TableReport| format!("{}.{name}", table.database);
-    let widest = report.tables.iter().map(|(n, table)| name(n, table).len()).max();
+    let widest = report
+        .tables
+        .iter()
+        .map(|(n, table)| name(n, table).len())
+        .max();
     let width = widest.unwrap_or(0).max(5);
     let _ = writeln!(
         out,
@@ -114,7 +118,11 @@ fn checks(out: &mut String, checks: &[CheckResult]) {
             Status::Warned => "warned",
             Status::Failed => "FAILED",
         };
-        let _ = writeln!(out, "    {word}: {} ({}): {}", check.name, check.table, check.message);
+        let _ = writeln!(
+            out,
+            "    {word}: {} ({}): {}",
+            check.name, check.table, check.message
+        );
         for row in check.sample.iter().take(3) {
             let cells = row.iter().map(|(name, value)| format!("{name}={value}"));
             let _ = writeln!(out, "      {}", cells.collect::<Vec<_>>().join(" "));
@@ -141,7 +149,12 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(thousands(count), text);
         }
     }

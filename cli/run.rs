@@ -58,8 +58,16 @@ pub fn env_with(root: &Path, pipelines: &Path, secrets: SecretStore) -> Result<E
     let settings = Settings::read()?;
     let root = std::path::absolute(root)
         .map_err(|error| Failure::usage(format!("`--root {}`: {error}", root.display())))?;
-    let places = Places { root, pipelines: pipelines.to_owned() };
-    Ok(Env::local(&places, settings, secrets, Some(embedded::engine))?)
+    let places = Places {
+        root,
+        pipelines: pipelines.to_owned(),
+    };
+    Ok(Env::local(
+        &places,
+        settings,
+        secrets,
+        Some(embedded::engine),
+    )?)
 }
 
 /// What the command line asks for, as the execution's input.
@@ -89,10 +97,12 @@ pub async fn request(
 /// A replay is for the windows of the run that it replays, and with its parameters where none are given.
 async fn inherit(request: &mut RunRequest, raw_of: &str, env: &Env) -> Result<(), Failure> {
     let keys = RunKeys::new(&request.pipeline, raw_of);
-    let stored: Option<StoredRun> =
-        edge::run::optional(&env.objects, &keys.definition()).await?;
+    let stored: Option<StoredRun> = edge::run::optional(&env.objects, &keys.definition()).await?;
     let stored = stored.ok_or_else(|| {
-        Failure::usage(format!("there is no run `{raw_of}` of `{}`", request.pipeline))
+        Failure::usage(format!(
+            "there is no run `{raw_of}` of `{}`",
+            request.pipeline
+        ))
     })?;
     if request.as_of.is_none() && request.from.is_none() {
         request.from = stored.windows.first().cloned();
@@ -129,19 +139,21 @@ pub async fn execute(
     let ended = machine.run(input, &run_id, &desk).await;
     drop(follower);
     let fault = ended.err().map(|failure| match desk.fault() {
-        Some(fault) => RecordedFault { kind: fault.kind.name().to_owned(), message: fault.to_string() },
-        None => RecordedFault { kind: failure.error, message: failure.cause },
+        Some(fault) => RecordedFault {
+            kind: fault.kind.name().to_owned(),
+            message: fault.to_string(),
+        },
+        None => RecordedFault {
+            kind: failure.error,
+            message: failure.cause,
+        },
     });
     let seconds = env.clock.elapsed().saturating_sub(began);
     read_report(&request.pipeline, &run_id, fault, seconds, env).await
 }
 
 /// The windows asked for; what is wrong with the request or the definition is wrong usage.
-fn wanted(
-    bundle: &Bundle,
-    request: &RunRequest,
-    env: &Env,
-) -> Result<Vec<plan::Period>, Failure> {
+fn wanted(bundle: &Bundle, request: &RunRequest, env: &Env) -> Result<Vec<plan::Period>, Failure> {
     let pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
     plan::asked_for(&pipeline.definition, request, env.clock.now()).map_err(Failure::usage)
 }
@@ -161,7 +173,10 @@ fn checked_id(run_id: &str) -> Result<String, Failure> {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let good = (1..=80).contains(&run_id.len())
         && run_id.chars().all(safe)
-        && run_id.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+        && run_id
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_ascii_alphanumeric());
     match good {
         true => Ok(run_id.to_owned()),
         false => Err(Failure::usage(format!(
@@ -240,8 +255,14 @@ async fn published_before(
     stored: StoredRun,
     env: &Env,
 ) -> Result<Vec<pipeline::report::WindowReport>, Failure> {
-    let pipeline = stored.bundle.pipeline(&stored.request.params).map_err(Failure::usage)?;
-    let started_at = stored.started_at.parse().unwrap_or_else(|_| env.clock.now());
+    let pipeline = stored
+        .bundle
+        .pipeline(&stored.request.params)
+        .map_err(Failure::usage)?;
+    let started_at = stored
+        .started_at
+        .parse()
+        .unwrap_or_else(|_| env.clock.now());
     let asked = plan::asked_for(&pipeline.definition, &stored.request, started_at)
         .map_err(Failure::usage)?;
     Ok(asked
@@ -272,4 +293,3 @@ pub fn exit(report: &RunReport, strict: bool) -> Exit {
         None => Exit::Done,
     }
 }
-

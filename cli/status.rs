@@ -28,7 +28,11 @@ pub async fn status(options: &Status, pipelines: &Path) -> Result<Exit, Failure>
     let bundle = env.definitions.load(&options.name)?;
     let windows = Ledger::new(&env.objects, &bundle.name).entries().await?;
     let missing = missing(&bundle, &windows, &env)?;
-    let shown = Shown { pipeline: bundle.name.to_string(), windows, missing };
+    let shown = Shown {
+        pipeline: bundle.name.to_string(),
+        windows,
+        missing,
+    };
     match options.format {
         Format::Json => print_json(&shown)?,
         Format::Text => print(&text(&shown, env.clock.now()))?,
@@ -42,25 +46,38 @@ fn missing(
     known: &[WindowEntry],
     env: &Env,
 ) -> Result<Vec<String>, Failure> {
-    let definition = bundle.check().map_err(|problems| {
-        Failure::usage(problems.render(&bundle.file(), &bundle.text))
-    })?;
-    let Some(schedule) = &definition.schedule else { return Ok(Vec::new()) };
+    let definition = bundle
+        .check()
+        .map_err(|problems| Failure::usage(problems.render(&bundle.file(), &bundle.text)))?;
+    let Some(schedule) = &definition.schedule else {
+        return Ok(Vec::new());
+    };
     let (Some(length), Some(first)) = (schedule.window, known.first()) else {
         return Ok(Vec::new());
     };
-    let Some(last) = schedule.last_complete(env.clock.now()) else { return Ok(Vec::new()) };
+    let Some(last) = schedule.last_complete(env.clock.now()) else {
+        return Ok(Vec::new());
+    };
     let first = pipeline::window::Window::parse(length, &first.window).map_err(Failure::run)?;
     let published = |key: &String| {
-        known.iter().any(|entry| entry.window == *key && entry.published_by.is_some())
+        known
+            .iter()
+            .any(|entry| entry.window == *key && entry.published_by.is_some())
     };
     let windows = pipeline::window::Window::range(first, &last);
-    Ok(windows.iter().map(|window| window.key()).filter(|key| !published(key)).collect())
+    Ok(windows
+        .iter()
+        .map(|window| window.key())
+        .filter(|key| !published(key))
+        .collect())
 }
 
 fn text(shown: &Shown, now: Timestamp) -> String {
     if shown.windows.is_empty() {
-        return format!("{}: no window has been begun; `lakehead run {}` begins one\n", shown.pipeline, shown.pipeline);
+        return format!(
+            "{}: no window has been begun; `lakehead run {}` begins one\n",
+            shown.pipeline, shown.pipeline
+        );
     }
     let mut out = format!(
         "{:<14} {:<10} {:>8} {:>12} {:>10}  run\n",
@@ -90,14 +107,20 @@ fn text(shown: &Shown, now: Timestamp) -> String {
 
 /// How long ago, in its two largest units: `2d 3h`.
 fn age(changed_at: &str, now: Timestamp) -> String {
-    let Ok(changed_at) = changed_at.parse::<Timestamp>() else { return "?".to_owned() };
+    let Ok(changed_at) = changed_at.parse::<Timestamp>() else {
+        return "?".to_owned();
+    };
     let seconds = now.duration_since(changed_at).as_secs().max(0);
     let span = jiff::Span::new().seconds(seconds);
     let rounding = SpanRound::new().largest(Unit::Day).days_are_24_hours();
     match span.round(rounding) {
         Ok(span) => {
             let shown = format!("{span:#}");
-            shown.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+            shown
+                .split_whitespace()
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" ")
         }
         Err(_) => format!("{seconds}s"),
     }

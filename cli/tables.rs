@@ -12,7 +12,9 @@ use embedded::{Embedded, Settings};
 /// Lists the tables.
 pub async fn tables(options: &Tables, pipelines: &Path) -> Result<Exit, Failure> {
     let env = run::env(&options.root.root, pipelines, None)?;
-    let tables = Embedded::new(&Settings::default())?.tables(&env.lake).await?;
+    let tables = Embedded::new(&Settings::default())?
+        .tables(&env.lake)
+        .await?;
     if options.format == Format::Json {
         print_json(&tables)?;
         return Ok(Exit::Done);

@@ -24,24 +24,36 @@ pub struct Desk {
 impl Desk {
     /// A world around the given handles.
     pub fn new(env: Env, progress: Progress) -> Self {
-        Desk { env, progress, fault: Mutex::new(None) }
+        Desk {
+            env,
+            progress,
+            fault: Mutex::new(None),
+        }
     }
 
     /// The first fault that no retry mended.
     pub fn fault(&self) -> Option<Fault> {
-        self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.fault
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     async fn step<S: Step + 'static>(&self, input: Value) -> Result<Value, ErrorOutput> {
         let env = self.env.clone();
-        let mut work = AbortOnDrop(tokio::spawn(async move { step::call::<S>(input, &env).await }));
+        let mut work = AbortOnDrop(tokio::spawn(
+            async move { step::call::<S>(input, &env).await },
+        ));
         let answer = match (&mut work.0).await {
             Ok(answer) => answer,
             Err(error) => Err(Fault::bug(format!("`{}` stopped: {error}", S::NAME))),
         };
         answer.map_err(|fault| {
             let output = ErrorOutput::new(fault.kind.name(), fault.to_string());
-            let mut last = self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut last = self
+                .fault
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             last.get_or_insert(fault);
             output
         })
@@ -67,7 +79,10 @@ impl World for Desk {
             "Load" => self.step::<load::Load>(input).await,
             "Publish" => self.step::<publish::Publish>(input).await,
             "Refresh" => self.step::<refresh::Refresh>(input).await,
-            other => Err(ErrorOutput::new("Bug", format!("there is no function `{other}`"))),
+            other => Err(ErrorOutput::new(
+                "Bug",
+                format!("there is no function `{other}`"),
+            )),
         }
     }
 
@@ -78,7 +93,11 @@ impl World for Desk {
     }
 
     async fn write(&self, _bucket: &str, key: &str, content: Vec<u8>) -> io::Result<()> {
-        self.env.objects.put(key, content).await.map_err(io::Error::other)
+        self.env
+            .objects
+            .put(key, content)
+            .await
+            .map_err(io::Error::other)
     }
 
     async fn wait(&self, time: Duration) {
@@ -96,7 +115,10 @@ impl World for Desk {
     fn observe(&self, event: &Event<'_>) {
         if let What::WillRetry { .. } = event.what {
             // The fault may yet be mended: only one that stays is the run's.
-            *self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+            *self
+                .fault
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = None;
         }
         self.progress.observe(event);
     }

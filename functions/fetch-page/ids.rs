@@ -43,20 +43,26 @@ pub async fn fetch(
     env: &Env,
 ) -> Result<Ended, Fault> {
     let (resource, values) = run.resource(slice)?;
-    let session = env.sources.session(&run.pipeline.definition.source, &values)?;
+    let session = env
+        .sources
+        .session(&run.pipeline.definition.source, &values)?;
     let ids: Vec<String> = required(&env.objects, &run.keys.ids(&slice.id)).await?;
     let mut done = position(token)?;
-    let asked = ids.iter().skip(done).map(|id| ask(&session, resource, &values, id, env));
+    let asked = ids
+        .iter()
+        .skip(done)
+        .cloned()
+        .map(|id| ask(&session, resource, &values, id, env));
     let mut answers = futures::stream::iter(asked).buffered(TOGETHER);
     while let Some((id, traffic, answered)) = answers.next().await {
         store.count(&traffic)?;
         match answered {
             Ok(Answered::Pages(pages)) => {
                 for (status, body) in &pages {
-                    store.push(Some(id), *status, Some(body))?;
+                    store.push(Some(&id), *status, Some(body))?;
                 }
             }
-            Ok(Answered::Missing) => store.push(Some(id), 404, None)?,
+            Ok(Answered::Missing) => store.push(Some(&id), 404, None)?,
             Ok(Answered::Wait(seconds)) => {
                 store.flush(Some(token_of(done))).await?;
                 return Ok(Ended::wait(seconds));
@@ -75,16 +81,16 @@ pub async fn fetch(
     Ok(Ended::Done)
 }
 
-async fn ask<'i>(
+async fn ask(
     session: &Session,
     resource: &ResourceDefinition,
     values: &Values,
-    id: &'i str,
+    id: String,
     env: &Env,
-) -> (&'i str, Traffic, Result<Answered, Fault>) {
+) -> (String, Traffic, Result<Answered, Fault>) {
     let mut traffic = Traffic::default();
     let mut values = values.clone();
-    values.insert(ID.to_owned(), id.to_owned());
+    values.insert(ID.to_owned(), id.clone());
     let answered = all_pages(session, resource, &values, env, &mut traffic).await;
     (id, traffic, answered)
 }
@@ -99,7 +105,10 @@ async fn all_pages(
     let mut pages = Vec::new();
     let mut token = resource.paginate.first();
     loop {
-        match session.page(resource, values, &token, env.deadline(), traffic).await? {
+        match session
+            .page(resource, values, &token, env.deadline(), traffic)
+            .await?
+        {
             Page::Missing if pages.is_empty() => return Ok(Answered::Missing),
             Page::Missing => return Ok(Answered::Pages(pages)),
             Page::Wait { seconds } => return Ok(Answered::Wait(seconds)),
@@ -116,8 +125,11 @@ async fn all_pages(
 
 fn position(token: Option<Value>) -> Result<usize, Fault> {
     let Some(token) = token else { return Ok(0) };
-    let position: Position = serde_json::from_value(token)
-        .map_err(|error| Fault::bad_data(format!("the bookmark of the slice is not readable: {error}")))?;
+    let position: Position = serde_json::from_value(token).map_err(|error| {
+        Fault::bad_data(format!(
+            "the bookmark of the slice is not readable: {error}"
+        ))
+    })?;
     Ok(position.position)
 }
 

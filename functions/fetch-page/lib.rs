@@ -26,7 +26,10 @@ impl Step for FetchPage {
     type Output = FetchPageOutput;
 
     async fn run(input: FetchPageInput, env: &Env) -> Result<FetchPageOutput, Fault> {
-        let FetchPageInput { run: reference, slice } = input;
+        let FetchPageInput {
+            run: reference,
+            slice,
+        } = input;
         let run = env.run(&reference).await?;
         let mut store = Store::open(&run, &slice, env).await?;
         let ended = match store.next() {
@@ -39,7 +42,13 @@ impl Step for FetchPage {
             Ended::Wait(seconds) => (FetchStatus::Wait, seconds),
         };
         let fetched = store.fetched();
-        Ok(FetchPageOutput { run: reference, slice, status, wait_seconds, fetched })
+        Ok(FetchPageOutput {
+            run: reference,
+            slice,
+            status,
+            wait_seconds,
+            fetched,
+        })
     }
 }
 

@@ -21,14 +21,18 @@ pub async fn fetch(
     env: &Env,
 ) -> Result<Ended, Fault> {
     let (resource, values) = run.resource(slice)?;
-    let session = env.sources.session(&run.pipeline.definition.source, &values)?;
+    let session = env
+        .sources
+        .session(&run.pipeline.definition.source, &values)?;
     let mut token = match token {
         Some(token) => read(token)?,
         None => resource.paginate.first(),
     };
     loop {
         let mut traffic = Traffic::default();
-        let page = session.page(resource, &values, &token, env.deadline(), &mut traffic).await;
+        let page = session
+            .page(resource, &values, &token, env.deadline(), &mut traffic)
+            .await;
         store.count(&traffic)?;
         let next = match page {
             Ok(Page::Fetched { answer, next, .. }) => {
@@ -61,8 +65,11 @@ pub async fn fetch(
 }
 
 fn read(token: Value) -> Result<PageToken, Fault> {
-    serde_json::from_value(token)
-        .map_err(|error| Fault::bad_data(format!("the bookmark of the slice is not readable: {error}")))
+    serde_json::from_value(token).map_err(|error| {
+        Fault::bad_data(format!(
+            "the bookmark of the slice is not readable: {error}"
+        ))
+    })
 }
 
 fn write(token: &PageToken) -> Result<Value, Fault> {

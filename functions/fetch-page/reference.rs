@@ -34,7 +34,9 @@ fn records(text: &str) -> Result<Vec<Map<String, Value>>, csv::Error> {
             field => Value::String(field.to_owned()),
         };
         let fields = names.iter().zip(fields.iter());
-        fields.map(|(name, field)| (name.to_owned(), value(field))).collect()
+        fields
+            .map(|(name, field)| (name.to_owned(), value(field)))
+            .collect()
     };
     reader.records().map(|fields| fields.map(record)).collect()
 }

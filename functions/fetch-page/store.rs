@@ -61,7 +61,9 @@ impl<'a> Store<'a> {
                 .map_err(|error| Fault::bad_data(format!("{}: {error}", listed.key)))?;
             store.note(&header);
         }
-        env.meter.fetched.fetch_add(store.stored.pages + store.stored.missing, Relaxed);
+        env.meter
+            .fetched
+            .fetch_add(store.stored.pages + store.stored.missing, Relaxed);
         Ok(store)
     }
 
@@ -85,17 +87,32 @@ impl<'a> Store<'a> {
 
     /// The number of the next answer in the slice.
     pub fn page(&self) -> u64 {
-        let open = self.open.as_ref().map_or(0, |open| open.fetched.pages + open.fetched.missing);
+        let open = self
+            .open
+            .as_ref()
+            .map_or(0, |open| open.fetched.pages + open.fetched.missing);
         self.stored.pages + self.stored.missing + open
     }
 
     /// Adds an answer; without a body it says that there is no such thing.
-    pub fn push(&mut self, id: Option<&str>, status: u16, body: Option<&[u8]>) -> Result<(), Fault> {
+    pub fn push(
+        &mut self,
+        id: Option<&str>,
+        status: u16,
+        body: Option<&[u8]>,
+    ) -> Result<(), Fault> {
         let page = self.page();
         let open = self.chunk()?;
         let bytes = body.unwrap_or_default();
-        let entry = Entry { page, id: id.map(str::to_owned), status, bytes: bytes.len() };
-        open.writer.push(&entry, bytes).map_err(|error| unwritten(&error))?;
+        let entry = Entry {
+            page,
+            id: id.map(str::to_owned),
+            status,
+            bytes: bytes.len(),
+        };
+        open.writer
+            .push(&entry, bytes)
+            .map_err(|error| unwritten(&error))?;
         open.fetched.bytes += bytes.len() as u64;
         match body {
             Some(_) => open.fetched.pages += 1,
@@ -121,7 +138,9 @@ impl<'a> Store<'a> {
                 began: self.env.clock.elapsed(),
             });
         }
-        self.open.as_mut().ok_or_else(|| Fault::bug("no chunk is open"))
+        self.open
+            .as_mut()
+            .ok_or_else(|| Fault::bug("no chunk is open"))
     }
 
     /// Whether the open chunk is worth storing.
@@ -139,10 +158,18 @@ impl<'a> Store<'a> {
             return Ok(());
         }
         self.chunk()?;
-        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
         open.fetched.chunks = 1;
-        let header = ChunkHeader { fetched: open.fetched, next };
-        let chunk = open.writer.finish(&header).map_err(|error| unwritten(&error))?;
+        let header = ChunkHeader {
+            fetched: open.fetched,
+            next,
+        };
+        let chunk = open
+            .writer
+            .finish(&header)
+            .map_err(|error| unwritten(&error))?;
         let key = self.keys.raw(self.slice, self.stored.chunks);
         self.env.objects.put(&key, chunk).await?;
         self.note(&header);

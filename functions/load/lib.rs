@@ -20,12 +20,18 @@ impl Step for Load {
     type Output = SliceOutput;
 
     async fn run(input: SliceInput, env: &Env) -> Result<SliceOutput, Fault> {
-        let SliceInput { run: reference, slice } = input;
+        let SliceInput {
+            run: reference,
+            slice,
+        } = input;
         let run = env.run(&reference).await?;
         let outcome: SliceOutcome =
             run::required(&env.objects, &run.keys.outcome(&slice.id)).await?;
         let key = run.keys.staged(&slice.id);
-        if run::optional::<StagedSlice>(&env.objects, &key).await?.is_none() {
+        if run::optional::<StagedSlice>(&env.objects, &key)
+            .await?
+            .is_none()
+        {
             let staged = stage(&run, &outcome, env).await?;
             run::store(&env.objects, &key, &staged).await?;
         }
@@ -35,7 +41,11 @@ impl Step for Load {
             run: reference,
             slice,
             rows: parts.clone().map(|part| part.rows).sum(),
-            rejected: outcome.tables.values().map(|table| table.rows.all_rejected()).sum(),
+            rejected: outcome
+                .tables
+                .values()
+                .map(|table| table.rows.all_rejected())
+                .sum(),
             parts: parts.count() as u64,
         })
     }
@@ -49,10 +59,15 @@ async fn stage(run: &Run, outcome: &SliceOutcome, env: &Env) -> Result<StagedSli
         let mut parts = Vec::new();
         for (number, part) in table.parts.iter().enumerate() {
             let name = format!("{slice}-{number:05}");
-            let there = env.lake.stage(&env.objects, part, &relation, &run.reference.id, &name);
+            let there = env
+                .lake
+                .stage(&env.objects, part, &relation, &run.reference.id, &name);
             parts.push(there.await?);
         }
         staged.insert(name.clone(), parts);
     }
-    Ok(StagedSlice { slice: slice.clone(), parts: staged })
+    Ok(StagedSlice {
+        slice: slice.clone(),
+        parts: staged,
+    })
 }

@@ -25,7 +25,10 @@ impl Step for Plan {
     type Output = PlanOutput;
 
     async fn run(input: PlanInput, env: &Env) -> Result<PlanOutput, Fault> {
-        let run = RunRef { pipeline: input.request.pipeline.clone(), id: input.run_id.clone() };
+        let run = RunRef {
+            pipeline: input.request.pipeline.clone(),
+            id: input.run_id.clone(),
+        };
         let keys = RunKeys::new(&run.pipeline, &run.id);
         if let Some(planned) = run::optional::<StoredPlan>(&env.objects, &keys.plan()).await? {
             env.meter.expect(planned.pages, planned.output.slices.count);
@@ -45,7 +48,9 @@ impl Step for Plan {
 async fn stored_run(input: &PlanInput, env: &Env) -> Result<StoredRun, Fault> {
     let request = &input.request;
     let bundle = env.definitions.load(&request.pipeline)?;
-    let pipeline = bundle.pipeline(&request.params).map_err(Fault::bad_definition)?;
+    let pipeline = bundle
+        .pipeline(&request.params)
+        .map_err(Fault::bad_definition)?;
     let started_at = input
         .started_at
         .parse()
@@ -86,17 +91,28 @@ struct Planned {
 
 async fn slices(run: &run::Run, env: &Env) -> Result<Planned, Fault> {
     if run.periods.is_empty() {
-        return Ok(Planned { slices: Vec::new(), found: ids::Found::default() });
+        return Ok(Planned {
+            slices: Vec::new(),
+            found: ids::Found::default(),
+        });
     }
     if let Some(raw_of) = &run.request.raw_of {
         let slices = replayed(run, raw_of, env).await?;
-        return Ok(Planned { slices, found: ids::Found::default() });
+        return Ok(Planned {
+            slices,
+            found: ids::Found::default(),
+        });
     }
-    let mut planned = Planned { slices: Vec::new(), found: ids::Found::default() };
+    let mut planned = Planned {
+        slices: Vec::new(),
+        found: ids::Found::default(),
+    };
     for period in &run.periods {
         for (name, resource) in read_resources(&run.pipeline) {
             let found = ids::find(run, period, name, resource, env).await?;
-            planned.slices.extend(ids::cut(run, period, name, &found, env).await?);
+            planned
+                .slices
+                .extend(ids::cut(run, period, name, &found, env).await?);
             planned.found.add(found);
         }
     }
@@ -137,9 +153,13 @@ async fn replayed(run: &run::Run, raw_of: &str, env: &Env) -> Result<Vec<Slice>,
         ))
     })?;
     let mut slices = Vec::new();
-    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let slice: Slice = serde_json::from_slice(line)
-            .map_err(|error| Fault::bad_data(format!("a slice of `{raw_of}` is not readable: {error}")))?;
+    for line in lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        let slice: Slice = serde_json::from_slice(line).map_err(|error| {
+            Fault::bad_data(format!("a slice of `{raw_of}` is not readable: {error}"))
+        })?;
         if run.period(&slice.window).is_err() {
             return Err(Fault::bad_definition(format!(
                 "the run `{raw_of}` has raw pages of the window {}; run it with `--as-of {}`",
@@ -147,7 +167,10 @@ async fn replayed(run: &run::Run, raw_of: &str, env: &Env) -> Result<Vec<Slice>,
             )));
         }
         let raw_of = slice.raw_of.clone().unwrap_or_else(|| raw_of.to_owned());
-        slices.push(Slice { raw_of: Some(raw_of), ..slice });
+        slices.push(Slice {
+            raw_of: Some(raw_of),
+            ..slice
+        });
     }
     Ok(slices)
 }
@@ -157,7 +180,9 @@ async fn note_planned(run: &run::Run, env: &Env) -> Result<(), Fault> {
     let now = env.clock.now().to_string();
     for period in &run.periods {
         let event = WindowEvent::Planned;
-        ledger.record(&period.key, &run.reference.id, &event, &now).await?;
+        ledger
+            .record(&period.key, &run.reference.id, &event, &now)
+            .await?;
     }
     Ok(())
 }
@@ -200,7 +225,15 @@ async fn finish(run: &run::Run, planned: Planned, env: &Env) -> Result<PlanOutpu
 
 /// As many branches as the source bears requests at a time.
 fn max_concurrency(run: &run::Run) -> Result<u32, Fault> {
-    let Some(newest) = run.periods.last() else { return Ok(1) };
-    let source = run.pipeline.definition.source.open(&run.pipeline.values(newest))?;
-    Ok(u32::try_from(source.pace().concurrency).unwrap_or(u32::MAX).clamp(1, 1000))
+    let Some(newest) = run.periods.last() else {
+        return Ok(1);
+    };
+    let source = run
+        .pipeline
+        .definition
+        .source
+        .open(&run.pipeline.values(newest))?;
+    Ok(u32::try_from(source.pace().concurrency)
+        .unwrap_or(u32::MAX)
+        .clamp(1, 1000))
 }

@@ -15,7 +15,10 @@ use crate::record::windows;
 pub async fn record(run: &Run, caught: &Value, env: &Env) -> Result<PublishStatus, Fault> {
     let fault = recorded(caught);
     let before: Option<Manifest> = run::optional(&env.objects, &run.keys.manifest()).await?;
-    if before.as_ref().is_some_and(|manifest| manifest.status != PublishStatus::Failed) {
+    if before
+        .as_ref()
+        .is_some_and(|manifest| manifest.status != PublishStatus::Failed)
+    {
         // The tables are published; what failed came after, and is told by the execution.
         return Ok(PublishStatus::Failed);
     }
@@ -49,7 +52,9 @@ fn recorded(caught: &Value) -> RecordedFault {
     let text = |name: &str| caught[name].as_str().unwrap_or_default().to_owned();
     let cause = text("Cause");
     let answered: Option<Value> = serde_json::from_str(&cause).ok();
-    let message = answered.as_ref().and_then(|answer| answer["errorMessage"].as_str());
+    let message = answered
+        .as_ref()
+        .and_then(|answer| answer["errorMessage"].as_str());
     RecordedFault {
         kind: text("Error"),
         message: message.map_or(cause.clone(), str::to_owned),

@@ -25,7 +25,10 @@ impl Gathered {
         let plan: StoredPlan = required(&env.objects, &run.keys.plan()).await?;
         let list = env.objects.get(&run.keys.slices()).await?;
         let mut slices = Vec::new();
-        for line in list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in list
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
             let slice: Slice = serde_json::from_slice(line)
                 .map_err(|error| Fault::bad_data(format!("a slice is not readable: {error}")))?;
             let outcome: SliceOutcome =
@@ -71,7 +74,9 @@ impl Gathered {
     /// Rows a table.
     pub fn rows(&self) -> IndexMap<String, u64> {
         let tables = self.tables().into_iter();
-        tables.map(|(name, rows)| (name.to_string(), rows.kept)).collect()
+        tables
+            .map(|(name, rows)| (name.to_string(), rows.kept))
+            .collect()
     }
 
     /// How many rows of each table were left out by rule or set aside.
@@ -81,7 +86,9 @@ impl Gathered {
             parsed: rows.parsed,
             dropped: rows.all_filtered() + rows.all_rejected(),
         };
-        tables.map(|(name, rows)| (name.to_string(), dropped(rows))).collect()
+        tables
+            .map(|(name, rows)| (name.to_string(), dropped(rows)))
+            .collect()
     }
 
     /// Whether no table has more rejects than its definition bears. Records that no table could take at all
@@ -89,8 +96,13 @@ impl Gathered {
     pub fn check_tolerance(&self, run: &Run) -> Result<(), Fault> {
         let resources = self.resources();
         for (name, rows) in self.tables() {
-            let Some(table) = run.pipeline.definition.tables.get(&name) else { continue };
-            let records = resources.get(&*table.from.value).cloned().unwrap_or_default();
+            let Some(table) = run.pipeline.definition.tables.get(&name) else {
+                continue;
+            };
+            let records = resources
+                .get(&*table.from.value)
+                .cloned()
+                .unwrap_or_default();
             let lost = records.unparsable + records.unrouted;
             let rejected = rows.all_rejected();
             let bears = &table.on_reject;
@@ -112,7 +124,9 @@ impl Gathered {
     /// Where rejects stand.
     pub fn rejects(&self) -> Vec<String> {
         let slices = self.slices.iter();
-        slices.filter_map(|(outcome, _)| outcome.rejects.clone()).collect()
+        slices
+            .filter_map(|(outcome, _)| outcome.rejects.clone())
+            .collect()
     }
 }
 

@@ -32,14 +32,20 @@ impl Step for Publish {
 
     async fn run(input: PublishInput, env: &Env) -> Result<PublishOutput, Fault> {
         let Some(reference) = input.run else {
-            return Ok(PublishOutput { run: None, status: PublishStatus::Failed });
+            return Ok(PublishOutput {
+                run: None,
+                status: PublishStatus::Failed,
+            });
         };
         let run = env.run(&reference).await?;
         let status = match input.failure {
             Some(caught) => failure::record(&run, &caught, env).await?,
             None => publish(&run, env).await?,
         };
-        Ok(PublishOutput { run: Some(reference), status })
+        Ok(PublishOutput {
+            run: Some(reference),
+            status,
+        })
     }
 }
 
@@ -76,7 +82,9 @@ async fn note(run: &Run, event: &WindowEvent, env: &Env) -> Result<(), Fault> {
     let ledger = Ledger::new(&env.objects, &run.reference.pipeline);
     let now = env.clock.now().to_string();
     for period in &run.periods {
-        ledger.record(&period.key, &run.reference.id, event, &now).await?;
+        ledger
+            .record(&period.key, &run.reference.id, event, &now)
+            .await?;
     }
     Ok(())
 }
@@ -91,7 +99,9 @@ async fn check(
     let context = edge::data_check::Context {
         scope: run.pipeline.scope(run.newest()?),
         keys: publication::keys(run),
-        files: files.map(|(path, text)| (path.as_str(), text.as_str())).collect(),
+        files: files
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect(),
         dropped: gathered.dropped(),
     };
     let checks = run.pipeline.checks();

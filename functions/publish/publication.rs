@@ -24,7 +24,10 @@ pub async fn of(run: &Run, gathered: &Gathered, env: &Env) -> Result<Publication
             table: name.to_string(),
             description: table.description.clone(),
             columns: columns(name, gathered)?,
-            window_column: by_window(write).then(|| lake.window_column().cloned()).flatten().map(String::from),
+            window_column: by_window(write)
+                .then(|| lake.window_column().cloned())
+                .flatten()
+                .map(String::from),
             write,
             view: None,
             windows: windows(run, name, lake, write, gathered)?,
@@ -53,7 +56,10 @@ fn by_window(write: Write) -> bool {
 }
 
 fn columns(name: &Name, gathered: &Gathered) -> Result<Vec<Column>, Fault> {
-    let typed = gathered.slices.iter().find_map(|(outcome, _)| outcome.tables.get(name));
+    let typed = gathered
+        .slices
+        .iter()
+        .find_map(|(outcome, _)| outcome.tables.get(name));
     let typed = typed.ok_or_else(|| Fault::bug(format!("no slice made `{name}`")))?;
     Ok(typed.columns.clone())
 }
@@ -72,21 +78,32 @@ fn windows(
             Write::Append => &run.periods[..],
             _ => std::slice::from_ref(newest),
         };
-        let files = periods.iter().flat_map(|period| files(name, period, gathered));
-        return Ok(vec![StagedWindow { window: None, files: files.collect() }]);
+        let files = periods
+            .iter()
+            .flat_map(|period| files(name, period, gathered));
+        return Ok(vec![StagedWindow {
+            window: None,
+            files: files.collect(),
+        }]);
     }
     let staged = run.periods.iter().map(|period| {
         let values = run.pipeline.values(period);
         let window = lake
             .window(|name| values.get(name).cloned())
             .map_err(|unfilled| Fault::bad_definition(unfilled.to_string()))?;
-        Ok(StagedWindow { window, files: files(name, period, gathered) })
+        Ok(StagedWindow {
+            window,
+            files: files(name, period, gathered),
+        })
     });
     staged.collect()
 }
 
 fn files(name: &Name, period: &Period, gathered: &Gathered) -> Vec<DataFile> {
-    let of_window = gathered.slices.iter().filter(|(outcome, _)| outcome.slice.window == period.key);
+    let of_window = gathered
+        .slices
+        .iter()
+        .filter(|(outcome, _)| outcome.slice.window == period.key);
     let parts = of_window.filter_map(|(_, staged)| staged.parts.get(name));
     parts.flatten().cloned().collect()
 }

@@ -26,7 +26,9 @@ pub async fn store(
         pipeline: run.reference.pipeline.clone(),
         status,
         windows: windows(run, status),
-        tables: tables.map(|(name, rows)| (name.to_string(), table(database, rows))).collect(),
+        tables: tables
+            .map(|(name, rows)| (name.to_string(), table(database, rows)))
+            .collect(),
         requests: requests(gathered),
         resources: resources(gathered),
         checks,
@@ -37,8 +39,14 @@ pub async fn store(
 
 /// The windows of a run, each with the same status: they are published together.
 pub fn windows(run: &Run, status: PublishStatus) -> Vec<WindowReport> {
-    let report = |window: &str| WindowReport { window: window.to_owned(), status: status.name().to_owned() };
-    run.periods.iter().map(|period| report(&period.key)).collect()
+    let report = |window: &str| WindowReport {
+        window: window.to_owned(),
+        status: status.name().to_owned(),
+    };
+    run.periods
+        .iter()
+        .map(|period| report(&period.key))
+        .collect()
 }
 
 fn table(database: &str, rows: RowCounts) -> TableReport {
@@ -68,14 +76,18 @@ fn requests(gathered: &Gathered) -> RequestReport {
 fn resources(gathered: &Gathered) -> IndexMap<String, ResourceReport> {
     let mut reports: IndexMap<String, ResourceReport> = IndexMap::new();
     for (outcome, _) in &gathered.slices {
-        let report = reports.entry(outcome.slice.resource.to_string()).or_default();
+        let report = reports
+            .entry(outcome.slice.resource.to_string())
+            .or_default();
         report.records += outcome.records.records;
         report.unparsable += outcome.records.unparsable;
         report.unrouted += outcome.records.unrouted;
         report.ignored += outcome.records.ignored;
         report.rejects.extend(outcome.rejects.clone());
         let room = MISSING_SHOWN.saturating_sub(report.missing_ids.len());
-        report.missing_ids.extend(outcome.missing_ids.iter().take(room).cloned());
+        report
+            .missing_ids
+            .extend(outcome.missing_ids.iter().take(room).cloned());
     }
     reports
 }

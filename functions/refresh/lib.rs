@@ -29,7 +29,11 @@ impl Step for Refresh {
             };
             run::store(&env.objects, &key, &refreshed).await?;
         }
-        Ok(RefreshOutput { run: input.run, status: RefreshStatus::Done, wait_seconds: 0 })
+        Ok(RefreshOutput {
+            run: input.run,
+            status: RefreshStatus::Done,
+            wait_seconds: 0,
+        })
     }
 }
 
@@ -52,7 +56,9 @@ async fn models(run: &Run, env: &Env) -> Result<IndexMap<String, TableReport>, F
         derived: true,
         ..TableReport::default()
     };
-    Ok(tables.map(|table| (table.relation.table.clone(), report(table))).collect())
+    Ok(tables
+        .map(|table| (table.relation.table.clone(), report(table)))
+        .collect())
 }
 
 async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
@@ -64,7 +70,15 @@ async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
         let value = |name: &str| values.get(name).cloned();
         let pipeline = &run.pipeline.name;
         let engine = env.engine()?;
-        let file = edge::export::write(engine, &catalogue, export, &relation, value, &env.exports, pipeline);
+        let file = edge::export::write(
+            engine,
+            &catalogue,
+            export,
+            &relation,
+            value,
+            &env.exports,
+            pipeline,
+        );
         written.push(file.await?.key);
     }
     Ok(written)
@@ -79,7 +93,7 @@ fn relation(run: &Run, export: &Export) -> Result<Relation, Fault> {
     }
     let models = run.pipeline.models(run.newest()?);
     let model = models.into_iter().find(|model| model.name == name);
-    model
-        .map(|model| model.relation)
-        .ok_or_else(|| Fault::bad_definition(format!("there is no table or model `{name}` to export")))
+    model.map(|model| model.relation).ok_or_else(|| {
+        Fault::bad_definition(format!("there is no table or model `{name}` to export"))
+    })
 }

@@ -21,7 +21,10 @@ impl Step for Transform {
     type Output = SliceOutput;
 
     async fn run(input: SliceInput, env: &Env) -> Result<SliceOutput, Fault> {
-        let SliceInput { run: reference, slice } = input;
+        let SliceInput {
+            run: reference,
+            slice,
+        } = input;
         let run = env.run(&reference).await?;
         let key = run.keys.outcome(&slice.id);
         let outcome = match run::optional::<SliceOutcome>(&env.objects, &key).await? {
@@ -38,8 +41,16 @@ impl Step for Transform {
             run: reference,
             slice,
             rows: outcome.tables.values().map(|table| table.rows.kept).sum(),
-            rejected: outcome.tables.values().map(|table| table.rows.all_rejected()).sum(),
-            parts: outcome.tables.values().map(|table| table.parts.len() as u64).sum(),
+            rejected: outcome
+                .tables
+                .values()
+                .map(|table| table.rows.all_rejected())
+                .sum(),
+            parts: outcome
+                .tables
+                .values()
+                .map(|table| table.parts.len() as u64)
+                .sum(),
         })
     }
 }
@@ -52,7 +63,15 @@ async fn transform(
 ) -> Result<SliceOutcome, Fault> {
     let (run, slice, env) = (run.clone(), slice.clone(), env.clone());
     let handle = tokio::runtime::Handle::current();
-    let work = move || typing::Typing { run: &run, slice: &slice, env: &env, handle }.all();
+    let work = move || {
+        typing::Typing {
+            run: &run,
+            slice: &slice,
+            env: &env,
+            handle,
+        }
+        .all()
+    };
     let ended = tokio::task::spawn_blocking(work).await;
     ended.map_err(|error| Fault::bug(format!("typing stopped: {error}")))?
 }

@@ -60,7 +60,9 @@ impl Sinks for Uploads<'_> {
         if self.rejects.is_none() {
             self.rejects = Some(self.begin(&self.keys.rejects(self.slice))?);
         }
-        let Some(upload) = &mut self.rejects else { return Ok(()) };
+        let Some(upload) = &mut self.rejects else {
+            return Ok(());
+        };
         serde_json::to_writer(&mut *upload, reject)?;
         upload.write_all(b"\n")
     }

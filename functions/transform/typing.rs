@@ -82,7 +82,8 @@ impl Typing<'_> {
         for (name, reference) in &self.run.pipeline.definition.references {
             let file = &reference.file.value;
             let text = self.run.pipeline.files.get(file);
-            let text = text.ok_or_else(|| Fault::bad_definition(format!("there is no file `{file}`")))?;
+            let text =
+                text.ok_or_else(|| Fault::bad_definition(format!("there is no file `{file}`")))?;
             references.add(name, text)?;
         }
         Ok(references)
@@ -108,7 +109,9 @@ impl Typing<'_> {
         }
         match read.complete {
             true => Ok(read),
-            false => Err(Fault::bug("the slice was to be typed before all its pages were fetched")),
+            false => Err(Fault::bug(
+                "the slice was to be typed before all its pages were fetched",
+            )),
         }
     }
 
@@ -125,10 +128,22 @@ impl Typing<'_> {
             for part in table.parts {
                 let key = part.sink.key;
                 let Stored { bytes, sha256 } = self.handle.block_on(part.sink.upload.commit())?;
-                parts.push(DataFile { key, rows: part.rows, bytes, sha256 });
+                parts.push(DataFile {
+                    key,
+                    rows: part.rows,
+                    bytes,
+                    sha256,
+                });
             }
             let columns = columns(&tables[&name])?;
-            typed.insert(name, TableOutcome { rows: table.counts, columns, parts });
+            typed.insert(
+                name,
+                TableOutcome {
+                    rows: table.counts,
+                    columns,
+                    parts,
+                },
+            );
         }
         let rejects = match outcome.sinks.rejects {
             Some(upload) => {
@@ -158,7 +173,9 @@ struct Read {
 
 impl Read {
     fn miss(&mut self, id: Option<String>) {
-        if let Some(id) = id && self.missing.len() < MISSING_SHOWN {
+        if let Some(id) = id
+            && self.missing.len() < MISSING_SHOWN
+        {
             self.missing.push(id);
         }
     }

@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 use crate::objects::{Error, Objects};
 
 /// What plan stores of a run before anything is fetched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoredRun {
     /// The definition's folder.
     pub bundle: Bundle,
@@ -102,7 +102,12 @@ impl Run {
     /// The resource that a slice reads.
     pub fn resource_of(&self, slice: &Slice) -> Result<&ResourceDefinition, Fault> {
         let found = self.pipeline.definition.resources.get(&slice.resource);
-        found.ok_or_else(|| Fault::bug(format!("the definition has no resource `{}`", slice.resource)))
+        found.ok_or_else(|| {
+            Fault::bug(format!(
+                "the definition has no resource `{}`",
+                slice.resource
+            ))
+        })
     }
 
     /// The resource that a slice reads, and what its templates are filled from.
@@ -123,7 +128,9 @@ impl Run {
     /// for a snapshot, that which started later.
     pub async fn order(&self, objects: &Objects) -> Result<Order, Fault> {
         let newest = self.newest()?;
-        let entry = Ledger::new(objects, &self.reference.pipeline).entry(&newest.key).await?;
+        let entry = Ledger::new(objects, &self.reference.pipeline)
+            .entry(&newest.key)
+            .await?;
         let schedule = self.pipeline.definition.schedule.as_ref();
         let windowed = schedule.is_some_and(|schedule| schedule.window.is_some());
         Ok(Order {
@@ -137,7 +144,9 @@ impl Run {
 
     /// The newest window.
     pub fn newest(&self) -> Result<&Period, Fault> {
-        self.periods.last().ok_or_else(|| Fault::bug("the run is for no window"))
+        self.periods
+            .last()
+            .ok_or_else(|| Fault::bug("the run is for no window"))
     }
 }
 

@@ -99,6 +99,11 @@ impl Embedded {
     }
 }
 
+/// An engine with the usual bounds, for a process that runs SQL.
+pub fn engine() -> Result<Arc<dyn Engine>, Fault> {
+    Ok(Arc::new(Embedded::new(&Settings::default())?))
+}
+
 #[async_trait]
 impl Engine for Embedded {
     async fn query(&self, catalogue: &Catalogue, sql: &str) -> Result<Rows, Fault> {

@@ -141,10 +141,16 @@ impl SliceOutcome {
             Err(Fault::bug(message).with("slice", &self.slice.id))
         };
         if self.records.pages != self.fetched.pages {
-            return unbalanced("pages fetched and read", self.fetched.pages, self.records.pages);
+            return unbalanced(
+                "pages fetched and read",
+                self.fetched.pages,
+                self.records.pages,
+            );
         }
         if !self.records.balance() {
-            let RecordCounts { records, routed, .. } = self.records;
+            let RecordCounts {
+                records, routed, ..
+            } = self.records;
             return unbalanced("records found and routed", records, routed);
         }
         for (name, table) in &self.tables {
@@ -186,6 +192,12 @@ mod tests {
             ..RowCounts::default()
         };
         assert!(balanced.balance());
-        assert!(!RowCounts { kept: 5, ..balanced }.balance());
+        assert!(
+            !RowCounts {
+                kept: 5,
+                ..balanced
+            }
+            .balance()
+        );
     }
 }

@@ -177,6 +177,8 @@ impl RunReport {
     pub fn has_rejects(&self) -> bool {
         let records = self.resources.values();
         self.tables.values().any(|table| table.rejected > 0)
-            || records.map(|resource| resource.unparsable + resource.unrouted).any(|aside| aside > 0)
+            || records
+                .map(|resource| resource.unparsable + resource.unrouted)
+                .any(|aside| aside > 0)
     }
 }
