@@ -1,0 +1,434 @@
+//! A column being filled: its values in plain buffers, which can be cut back to an earlier row.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    Time64MicrosecondType, TimestampMicrosecondType,
+};
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType};
+use pipeline::table::column::{Bound, ColumnDefinition, Range};
+use pipeline::table::column_type::ColumnType;
+
+use crate::misfit::Misfit;
+use crate::number::{self, NoNumber};
+use crate::schema;
+use crate::time::Clock;
+
+/// A value as it comes to its column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Token<'a> {
+    Null,
+    /// The content of a text.
+    Text(&'a str),
+    /// A number, as written.
+    Number(&'a str),
+    Bool(bool),
+    /// A list or object, as written.
+    Nested(&'a str, &'static str),
+    /// Any JSON, as written, for a column of JSON.
+    Raw(&'a str),
+}
+
+/// A column being filled.
+#[derive(Debug)]
+pub(crate) struct Column {
+    kind: ColumnType,
+    data_type: DataType,
+    range: Option<Range>,
+    clock: Clock,
+    values: Values,
+    valid: Bits,
+}
+
+#[derive(Debug)]
+enum Values {
+    Text { text: String, ends: Vec<i32> },
+    Bool(Bits),
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Float64(Vec<f64>),
+    Decimal(Vec<i128>),
+}
+
+/// A growing row of bits.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Bits {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl Bits {
+    #[inline]
+    fn push(&mut self, bit: bool) {
+        let place = self.len % 64;
+        if place == 0 {
+            self.words.push(0);
+        }
+        if let Some(word) = self.words.last_mut() {
+            *word |= u64::from(bit) << place;
+        }
+        self.len += 1;
+    }
+
+    fn get(&self, index: usize) -> bool {
+        self.words[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.len = len;
+        self.words.truncate(len.div_ceil(64));
+        if !len.is_multiple_of(64)
+            && let Some(word) = self.words.last_mut()
+        {
+            *word &= (1 << (len % 64)) - 1;
+        }
+    }
+
+    fn take(&mut self) -> BooleanBuffer {
+        let len = std::mem::take(&mut self.len);
+        BooleanBuffer::new(Buffer::from_vec(std::mem::take(&mut self.words)), 0, len)
+    }
+}
+
+impl Values {
+    fn new(kind: ColumnType) -> Self {
+        match kind {
+            ColumnType::String | ColumnType::Json => Values::Text {
+                text: String::new(),
+                ends: vec![0],
+            },
+            ColumnType::Bool => Values::Bool(Bits::default()),
+            ColumnType::Int16 => Values::Int16(Vec::new()),
+            ColumnType::Int32 | ColumnType::Date => Values::Int32(Vec::new()),
+            ColumnType::Int64 | ColumnType::Time | ColumnType::Timestamp => {
+                Values::Int64(Vec::new())
+            }
+            ColumnType::Float64 => Values::Float64(Vec::new()),
+            ColumnType::Decimal { .. } => Values::Decimal(Vec::new()),
+        }
+    }
+}
+
+impl Column {
+    pub fn new(definition: &ColumnDefinition) -> Self {
+        let kind = definition.column_type;
+        Column {
+            kind,
+            data_type: schema::data_type(definition),
+            range: definition.range,
+            clock: Clock::new(kind, &definition.formats, definition.timezone.as_ref()),
+            values: Values::new(kind),
+            valid: Bits::default(),
+        }
+    }
+
+    /// A column of JSON text, for the members that no column takes.
+    pub fn json() -> Self {
+        let kind = ColumnType::Json;
+        Column {
+            kind,
+            data_type: DataType::Utf8,
+            range: None,
+            clock: Clock::new(kind, &[], None),
+            values: Values::new(kind),
+            valid: Bits::default(),
+        }
+    }
+
+    pub fn kind(&self) -> ColumnType {
+        self.kind
+    }
+
+    /// The bytes of all texts so far.
+    pub fn text_bytes(&self) -> usize {
+        match &self.values {
+            Values::Text { text, .. } => text.len(),
+            _ => 0,
+        }
+    }
+
+    /// The bytes of a row without its texts.
+    pub fn row_bytes(&self) -> usize {
+        match &self.values {
+            Values::Bool(_) => 1,
+            Values::Int16(_) => 2,
+            Values::Int32(_) | Values::Text { .. } => 4,
+            Values::Int64(_) | Values::Float64(_) => 8,
+            Values::Decimal(_) => 16,
+        }
+    }
+
+    /// Adds a row; on a misfit nothing is added. Answers whether there is a value.
+    #[inline]
+    pub fn push(&mut self, token: Token<'_>) -> Result<bool, Misfit> {
+        if let Token::Null = token {
+            self.push_null();
+            return Ok(false);
+        }
+        let (kind, range) = (self.kind, &self.range);
+        match (&mut self.values, kind) {
+            (Values::Text { text, ends }, ColumnType::Json) => push_json(text, ends, token)?,
+            (Values::Text { text, ends }, _) => push_text(text, ends, token)?,
+            (Values::Bool(bits), _) => bits.push(truth(token)?),
+            (Values::Int16(values), _) => values.push(whole(kind, range, token)?),
+            (Values::Int32(values), ColumnType::Date) => {
+                values.push(self.clock.date(text_of(kind, token)?)?);
+            }
+            (Values::Int32(values), _) => values.push(whole(kind, range, token)?),
+            (Values::Int64(values), ColumnType::Timestamp) => {
+                let text = match token {
+                    Token::Number(text) if self.clock.takes_numbers() => text,
+                    token => text_of(kind, token)?,
+                };
+                values.push(self.clock.timestamp(text)?);
+            }
+            (Values::Int64(values), ColumnType::Time) => {
+                values.push(self.clock.time(text_of(kind, token)?)?);
+            }
+            (Values::Int64(values), _) => values.push(whole(kind, range, token)?),
+            (Values::Float64(values), _) => values.push(double(kind, range, token)?),
+            (Values::Decimal(values), _) => values.push(decimal(kind, range, token)?),
+        }
+        self.valid.push(true);
+        Ok(true)
+    }
+
+    /// Adds a row without a value.
+    pub fn push_null(&mut self) {
+        match &mut self.values {
+            Values::Text { text, ends } => ends.push(text.len() as i32),
+            Values::Bool(bits) => bits.push(false),
+            Values::Int16(values) => values.push(0),
+            Values::Int32(values) => values.push(0),
+            Values::Int64(values) => values.push(0),
+            Values::Float64(values) => values.push(0.0),
+            Values::Decimal(values) => values.push(0),
+        }
+        self.valid.push(false);
+    }
+
+    /// Cuts the column back to its first `rows` rows.
+    pub fn truncate(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::Text { text, ends } => {
+                ends.truncate(rows + 1);
+                text.truncate(ends[rows] as usize);
+            }
+            Values::Bool(bits) => bits.truncate(rows),
+            Values::Int16(values) => values.truncate(rows),
+            Values::Int32(values) => values.truncate(rows),
+            Values::Int64(values) => values.truncate(rows),
+            Values::Float64(values) => values.truncate(rows),
+            Values::Decimal(values) => values.truncate(rows),
+        }
+        self.valid.truncate(rows);
+    }
+
+    /// Writes the value of a row so that equal values, and no others, have equal bytes.
+    pub fn write_key(&self, row: usize, key: &mut Vec<u8>) {
+        let valid = self.valid.get(row);
+        key.push(u8::from(valid));
+        if !valid {
+            return;
+        }
+        match &self.values {
+            Values::Text { text, ends } => {
+                let text = &text.as_bytes()[ends[row] as usize..ends[row + 1] as usize];
+                key.extend((text.len() as u64).to_le_bytes());
+                key.extend(text);
+            }
+            Values::Bool(bits) => key.push(u8::from(bits.get(row))),
+            Values::Int16(values) => key.extend(values[row].to_le_bytes()),
+            Values::Int32(values) => key.extend(values[row].to_le_bytes()),
+            Values::Int64(values) => key.extend(values[row].to_le_bytes()),
+            // Adding zero makes one zero of both.
+            Values::Float64(values) => key.extend((values[row] + 0.0).to_le_bytes()),
+            Values::Decimal(values) => key.extend(values[row].to_le_bytes()),
+        }
+    }
+
+    /// The filled column as an array; the column starts anew.
+    pub fn take(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = Some(NullBuffer::new(self.valid.take())).filter(|nulls| nulls.null_count() > 0);
+        let data_type = self.data_type.clone();
+        Ok(match &mut self.values {
+            Values::Text { text, ends } => {
+                let ends = std::mem::replace(ends, vec![0]);
+                let text = std::mem::take(text).into_bytes();
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+                Arc::new(StringArray::try_new(
+                    offsets,
+                    Buffer::from_vec(text),
+                    nulls,
+                )?)
+            }
+            Values::Bool(bits) => Arc::new(BooleanArray::new(bits.take(), nulls)),
+            Values::Int16(values) => Arc::new(array::<Int16Type>(values, nulls)?),
+            Values::Int32(values) => match self.kind {
+                ColumnType::Date => Arc::new(array::<Date32Type>(values, nulls)?),
+                _ => Arc::new(array::<Int32Type>(values, nulls)?),
+            },
+            Values::Int64(values) => match self.kind {
+                ColumnType::Timestamp => Arc::new(
+                    array::<TimestampMicrosecondType>(values, nulls)?.with_data_type(data_type),
+                ),
+                ColumnType::Time => Arc::new(array::<Time64MicrosecondType>(values, nulls)?),
+                _ => Arc::new(array::<Int64Type>(values, nulls)?),
+            },
+            Values::Float64(values) => Arc::new(array::<Float64Type>(values, nulls)?),
+            Values::Decimal(values) => {
+                Arc::new(array::<Decimal128Type>(values, nulls)?.with_data_type(data_type))
+            }
+        })
+    }
+}
+
+fn array<T: arrow_array::ArrowPrimitiveType>(
+    values: &mut Vec<T::Native>,
+    nulls: Option<NullBuffer>,
+) -> Result<PrimitiveArray<T>, ArrowError> {
+    let values = ScalarBuffer::from(std::mem::take(values));
+    PrimitiveArray::try_new(values, nulls)
+}
+
+fn found(kind: ColumnType, token: Token<'_>) -> Misfit {
+    let found = match token {
+        Token::Null => "null",
+        Token::Text(_) => "text",
+        Token::Number(_) => "a number",
+        Token::Bool(_) => "a truth value",
+        Token::Nested(_, found) => found,
+        Token::Raw(raw) => pipeline::table::function::kind_of(raw),
+    };
+    Misfit::Found(found, kind)
+}
+
+fn text_of(kind: ColumnType, token: Token<'_>) -> Result<&str, Misfit> {
+    match token {
+        Token::Text(text) => Ok(text),
+        token => Err(found(kind, token)),
+    }
+}
+
+#[inline]
+fn push_text(text: &mut String, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
+    match token {
+        Token::Text(value) => {
+            if memchr::memchr(0, value.as_bytes()).is_some() {
+                return Err(Misfit::NulCharacter);
+            }
+            text.push_str(value);
+        }
+        Token::Number(number) if number::is_number(number, false) => text.push_str(number),
+        Token::Number(_) => return Err(Misfit::BadJson),
+        Token::Bool(value) => text.push_str(if value { "true" } else { "false" }),
+        token => return Err(found(ColumnType::String, token)),
+    }
+    ends.push(text.len() as i32);
+    Ok(())
+}
+
+fn push_json(text: &mut String, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
+    let raw: Cow<'_, str> = match token {
+        Token::Raw(raw) | Token::Nested(raw, _) | Token::Number(raw) => {
+            let checked: Result<serde::de::IgnoredAny, _> = serde_json::from_str(raw);
+            checked.map_err(|_| Misfit::BadJson)?;
+            raw.into()
+        }
+        Token::Bool(value) => if value { "true" } else { "false" }.into(),
+        Token::Text(value) => serde_json::Value::from(value).to_string().into(),
+        Token::Null => "null".into(),
+    };
+    text.push_str(&raw);
+    ends.push(text.len() as i32);
+    Ok(())
+}
+
+fn truth(token: Token<'_>) -> Result<bool, Misfit> {
+    match token {
+        Token::Bool(value) => Ok(value),
+        Token::Text("true") => Ok(true),
+        Token::Text("false") => Ok(false),
+        Token::Text(_) => Err(Misfit::Not(ColumnType::Bool)),
+        token => Err(found(ColumnType::Bool, token)),
+    }
+}
+
+/// The characters of a number, and whether leading zeros are allowed.
+#[inline]
+fn number_of(kind: ColumnType, token: Token<'_>) -> Result<(&str, bool), Misfit> {
+    match token {
+        Token::Number(number) => Ok((number, false)),
+        Token::Text(text) => Ok((text, true)),
+        token => Err(found(kind, token)),
+    }
+}
+
+fn misfit(kind: ColumnType) -> impl Fn(NoNumber) -> Misfit {
+    move |reason| match reason {
+        NoNumber::Malformed => Misfit::Not(kind),
+        NoNumber::Beyond => Misfit::Beyond(kind),
+    }
+}
+
+#[inline]
+fn whole<T: TryFrom<i64>>(
+    kind: ColumnType,
+    range: &Option<Range>,
+    token: Token<'_>,
+) -> Result<T, Misfit> {
+    let (text, leading_zeros) = number_of(kind, token)?;
+    let number = number::whole(text, leading_zeros).map_err(misfit(kind))?;
+    within(range, |bound| match bound {
+        Bound::Whole(bound) => number.partial_cmp(&bound),
+        Bound::Fraction(bound) => (number as f64).partial_cmp(&bound),
+    })?;
+    T::try_from(number).map_err(|_| Misfit::Beyond(kind))
+}
+
+fn double(kind: ColumnType, range: &Option<Range>, token: Token<'_>) -> Result<f64, Misfit> {
+    let (text, leading_zeros) = number_of(kind, token)?;
+    let number = number::double(text, leading_zeros).map_err(misfit(kind))?;
+    within(range, |bound| number.partial_cmp(&bound.as_f64()))?;
+    Ok(number)
+}
+
+fn decimal(kind: ColumnType, range: &Option<Range>, token: Token<'_>) -> Result<i128, Misfit> {
+    let ColumnType::Decimal { precision, scale } = kind else {
+        return Err(Misfit::Not(kind));
+    };
+    let (text, leading_zeros) = number_of(kind, token)?;
+    let number = number::decimal(text, precision, scale, leading_zeros).map_err(misfit(kind))?;
+    let unit = 10i128.pow(u32::from(scale));
+    within(range, |bound| match bound {
+        Bound::Whole(bound) => match i128::from(bound).checked_mul(unit) {
+            Some(bound) => number.partial_cmp(&bound),
+            None => 0.partial_cmp(&bound),
+        },
+        Bound::Fraction(bound) => (number as f64 / unit as f64).partial_cmp(&bound),
+    })?;
+    Ok(number)
+}
+
+#[inline]
+fn within(
+    range: &Option<Range>,
+    compare: impl Fn(Bound) -> Option<std::cmp::Ordering>,
+) -> Result<(), Misfit> {
+    let Some(range) = range else { return Ok(()) };
+    let below = range
+        .smallest
+        .is_some_and(|bound| compare(bound).is_none_or(std::cmp::Ordering::is_lt));
+    let above = range
+        .largest
+        .is_some_and(|bound| compare(bound).is_none_or(std::cmp::Ordering::is_gt));
+    if below || above {
+        return Err(Misfit::OutOfRange);
+    }
+    Ok(())
+}

@@ -1,0 +1,476 @@
+//! The rows that one record makes in one table: all of them or none.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::ArrowError;
+use pipeline::table::column_type::ColumnType;
+use pipeline::table::function::{Value, kind_of};
+
+use crate::column::{Column, Token};
+use crate::compile::{ColumnPlan, Place, Plan};
+use crate::counts::RowCounts;
+use crate::misfit::Misfit;
+use crate::scan::{Element, Found, Kind, Slot};
+use crate::text::unescape;
+
+/// The rows of one table that are not yet encoded.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    columns: Vec<Column>,
+    extra: Option<Column>,
+    rows: usize,
+    row_bytes: usize,
+    pub counts: RowCounts,
+    keys: HashSet<Box<[u8]>>,
+    record: OfRecord,
+    scratch: String,
+    texts: Vec<Option<String>>,
+}
+
+/// What the record in hand has added so far.
+#[derive(Debug, Default)]
+struct OfRecord {
+    first_row: usize,
+    parsed: u64,
+    filtered: Vec<usize>,
+    duplicates: u64,
+    keys: Vec<Box<[u8]>>,
+    nulled: Vec<usize>,
+    unmatched: Vec<usize>,
+}
+
+/// Why a record makes no rows.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub element: u32,
+    /// The column, none where the rows as a whole are the trouble.
+    pub column: Option<usize>,
+    pub misfit: Misfit,
+}
+
+/// The text that slots point into: the page, or one record of a page that is not all text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'p> {
+    pub text: &'p str,
+    pub start: usize,
+}
+
+impl<'p> Source<'p> {
+    fn cut(&self, start: usize, end: usize) -> Result<&'p str, Misfit> {
+        let start = start.checked_sub(self.start);
+        let part = start.and_then(|start| self.text.get(start..end - self.start));
+        part.ok_or(Misfit::BadJson)
+    }
+
+    fn raw(&self, slot: Slot) -> Result<&'p str, Misfit> {
+        self.cut(slot.start as usize, slot.end as usize)
+    }
+
+    fn inner(&self, slot: Slot) -> Result<&'p str, Misfit> {
+        self.cut(slot.start as usize + 1, slot.end as usize - 1)
+    }
+
+    /// The text of a plain value, as conditions compare it; none for null.
+    pub fn compared(&self, slot: Slot) -> Option<Cow<'p, str>> {
+        match slot.kind {
+            Kind::Absent | Kind::Null | Kind::Blocked => None,
+            Kind::Text => self.inner(slot).ok().map(Cow::Borrowed),
+            Kind::Escaped => self.inner(slot).ok().and_then(unescape).map(Cow::Owned),
+            _ => self.raw(slot).ok().map(Cow::Borrowed),
+        }
+    }
+
+    #[inline]
+    fn token<'s>(
+        &'s self,
+        slot: Slot,
+        kind: ColumnType,
+        scratch: &'s mut String,
+    ) -> Result<Token<'s>, Misfit> {
+        Ok(match slot.kind {
+            Kind::Absent | Kind::Null => Token::Null,
+            Kind::Blocked => return Err(Misfit::Blocked),
+            _ if kind == ColumnType::Json => Token::Raw(self.raw(slot)?),
+            Kind::Text => Token::Text(self.inner(slot)?),
+            Kind::Number => Token::Number(self.raw(slot)?),
+            Kind::True => Token::Bool(true),
+            Kind::False => Token::Bool(false),
+            Kind::Escaped => {
+                *scratch = unescape(self.inner(slot)?).ok_or(Misfit::BadEscape)?;
+                Token::Text(scratch)
+            }
+            Kind::List => Token::Nested(self.raw(slot)?, "a list"),
+            Kind::Object => Token::Nested(self.raw(slot)?, "an object"),
+        })
+    }
+
+    fn value(&self, slot: Slot) -> Result<Value<'p>, Misfit> {
+        Ok(match slot.kind {
+            Kind::Absent | Kind::Null => Value::Null,
+            Kind::Blocked => return Err(Misfit::Blocked),
+            Kind::Text => Value::Text(Cow::Borrowed(self.inner(slot)?)),
+            Kind::Escaped => {
+                let text = unescape(self.inner(slot)?).ok_or(Misfit::BadEscape)?;
+                Value::Text(Cow::Owned(text))
+            }
+            Kind::True | Kind::False | Kind::Number => {
+                Value::Literal(Cow::Borrowed(valid(self.raw(slot)?)?))
+            }
+            Kind::List | Kind::Object => Value::Nested(Cow::Borrowed(valid(self.raw(slot)?)?)),
+        })
+    }
+}
+
+/// JSON that was stepped over is looked at closely before anything is made of it.
+fn valid(raw: &str) -> Result<&str, Misfit> {
+    let checked: Result<serde::de::IgnoredAny, _> = serde_json::from_str(raw);
+    checked.map(|_| raw).map_err(|_| Misfit::BadJson)
+}
+
+impl Rows {
+    pub fn new(plan: &Plan) -> Self {
+        let columns: Vec<Column> = plan
+            .columns
+            .iter()
+            .map(|column| Column::new(&column.definition))
+            .collect();
+        let extra = plan.extra.as_ref().map(|_| Column::json());
+        let all = columns.iter().chain(&extra);
+        Rows {
+            row_bytes: all.map(Column::row_bytes).sum(),
+            texts: vec![None; columns.len()],
+            columns,
+            extra,
+            rows: 0,
+            counts: RowCounts::default(),
+            keys: HashSet::new(),
+            record: OfRecord::default(),
+            scratch: String::new(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// About how many bytes the rows take.
+    pub fn bytes(&self) -> usize {
+        let columns = self.columns.iter().chain(&self.extra);
+        let texts: usize = columns.map(Column::text_bytes).sum();
+        texts + self.rows * self.row_bytes
+    }
+
+    /// Marks where the rows of the next record begin.
+    pub fn begin(&mut self) {
+        self.record.first_row = self.rows;
+    }
+
+    /// Adds the rows of a record; `keep` or `reject` has to follow.
+    pub fn add(
+        &mut self,
+        plan: &Plan,
+        found: &Found,
+        source: Source<'_>,
+        limit: usize,
+    ) -> Result<(), Failure> {
+        let list = &found.lists[usize::from(plan.list)];
+        if list.blocked.is_some() {
+            return Err(Failure {
+                element: 0,
+                column: None,
+                misfit: Misfit::Blocked,
+            });
+        }
+        let before = self.bytes();
+        for (number, element) in list.elements.iter().enumerate() {
+            self.record.parsed += 1;
+            self.add_row(plan, found, source, number as u32, *element)?;
+            // Many elements may each repeat a long text of their record.
+            if number % 64 == 63 && self.bytes() - before > limit {
+                return Err(Failure {
+                    element: number as u32,
+                    column: None,
+                    misfit: Misfit::TooLarge,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn add_row(
+        &mut self,
+        plan: &Plan,
+        found: &Found,
+        source: Source<'_>,
+        number: u32,
+        element: Element,
+    ) -> Result<(), Failure> {
+        let nulled = self.record.nulled.len();
+        let unmatched = self.record.unmatched.len();
+        for (index, column) in plan.columns.iter().enumerate() {
+            let pushed = if column.is_plain {
+                self.push_plain(index, plan, column, found, source, number, element)
+            } else {
+                self.push_worked(index, plan, found, source, number, element)
+            };
+            let misfit = match pushed {
+                Ok(true) => continue,
+                Ok(false) if !column.required => continue,
+                Ok(false) => Misfit::Missing,
+                Err(_) if column.nulls_errors => {
+                    self.columns[index].push_null();
+                    self.record.nulled.push(index);
+                    continue;
+                }
+                Err(misfit) => misfit,
+            };
+            return Err(Failure {
+                element: number,
+                column: Some(index),
+                misfit,
+            });
+        }
+        self.push_extra(plan, found, source, number)?;
+        self.rows += 1;
+        if !self.is_kept(plan) {
+            self.truncate(self.rows - 1);
+            self.record.nulled.truncate(nulled);
+            self.record.unmatched.truncate(unmatched);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    #[allow(clippy::too_many_arguments)]
+    fn push_plain(
+        &mut self,
+        index: usize,
+        plan: &Plan,
+        column: &ColumnPlan,
+        found: &Found,
+        source: Source<'_>,
+        number: u32,
+        element: Element,
+    ) -> Result<bool, Misfit> {
+        let target = &mut self.columns[index];
+        let Some(slot) = slot(plan, &column.place, found, number, element) else {
+            let ordinal = element.ordinal.to_string();
+            return target.push(Token::Number(&ordinal));
+        };
+        let token = source.token(slot, target.kind(), &mut self.scratch)?;
+        target.push(token)
+    }
+
+    /// A value that passes through functions, or that others look at.
+    fn push_worked(
+        &mut self,
+        index: usize,
+        plan: &Plan,
+        found: &Found,
+        source: Source<'_>,
+        number: u32,
+        element: Element,
+    ) -> Result<bool, Misfit> {
+        self.texts[index] = None;
+        let column = &plan.columns[index];
+        let mut value = self.start_value(index, plan, found, source, number, element)?;
+        for function in &column.definition.apply {
+            let texts = &self.texts;
+            let other = |name: &str| {
+                let position = plan.columns.iter().position(|column| &*column.name == name);
+                position.and_then(|position| texts[position].clone())
+            };
+            value = function
+                .apply(value, other)
+                .map_err(|reason| Misfit::Function(function.name(), reason))?;
+        }
+        let token = match &value {
+            Value::Null => Token::Null,
+            Value::Text(text) => Token::Text(text),
+            Value::Literal(text) if *text == "true" => Token::Bool(true),
+            Value::Literal(text) if *text == "false" => Token::Bool(false),
+            Value::Literal(text) => Token::Number(text),
+            Value::Nested(raw) => Token::Nested(raw, kind_of(raw)),
+        };
+        let pushed = self.columns[index].push(token)?;
+        if column.is_looked_at {
+            self.texts[index] = value.as_text().map(str::to_owned);
+        }
+        Ok(pushed)
+    }
+
+    fn start_value<'p>(
+        &mut self,
+        index: usize,
+        plan: &'p Plan,
+        found: &Found,
+        source: Source<'p>,
+        number: u32,
+        element: Element,
+    ) -> Result<Value<'p>, Misfit> {
+        match &plan.columns[index].place {
+            Place::Constant(text) => Ok(Value::Text(Cow::Borrowed(text))),
+            Place::Lookup {
+                index: rows,
+                columns,
+            } => {
+                let texts: Option<Vec<&str>> = columns
+                    .iter()
+                    .map(|column| self.texts[*column].as_deref())
+                    .collect();
+                // Null matches nothing, and is no failed match either.
+                let Some(texts) = texts else {
+                    return Ok(Value::Null);
+                };
+                match rows.find(&texts) {
+                    Some(text) => Ok(text.map_or(Value::Null, |text| Value::Text(text.into()))),
+                    None => {
+                        self.record.unmatched.push(index);
+                        Ok(Value::Null)
+                    }
+                }
+            }
+            place => match slot(plan, place, found, number, element) {
+                Some(slot) => source.value(slot),
+                None => Ok(Value::Literal(element.ordinal.to_string().into())),
+            },
+        }
+    }
+
+    fn push_extra(
+        &mut self,
+        plan: &Plan,
+        found: &Found,
+        source: Source<'_>,
+        number: u32,
+    ) -> Result<(), Failure> {
+        let (Some(extra), Some(column)) = (&plan.extra, &mut self.extra) else {
+            return Ok(());
+        };
+        let mut object = String::new();
+        for noted in &found.members {
+            let taken = |member: u16| extra.taken.get(usize::from(member)) == Some(&true);
+            let is_other = noted.list != plan.list || noted.element != number;
+            if is_other || noted.member.is_some_and(taken) {
+                continue;
+            }
+            object.push(if object.is_empty() { '{' } else { ',' });
+            let raw = source.cut(noted.start as usize, noted.end as usize);
+            object.push_str(raw.unwrap_or_default());
+        }
+        if object.is_empty() {
+            column.push_null();
+            return Ok(());
+        }
+        object.push('}');
+        let pushed = column.push(Token::Raw(&object));
+        pushed.map(|_| ()).map_err(|misfit| Failure {
+            element: number,
+            column: None,
+            misfit,
+        })
+    }
+
+    /// Whether the newest row stays: no filter and no earlier row with its key says otherwise.
+    #[inline]
+    fn is_kept(&mut self, plan: &Plan) -> bool {
+        let dropping = plan.filters.iter().position(|filter| {
+            let text = self.texts[filter.column].as_deref();
+            filter.test.holds(text)
+        });
+        if let Some(filter) = dropping {
+            self.record.filtered.push(filter);
+            return false;
+        }
+        !plan.keeps_first || self.is_first_of_key(plan)
+    }
+
+    fn is_first_of_key(&mut self, plan: &Plan) -> bool {
+        let mut key = Vec::new();
+        for column in &plan.key {
+            self.columns[*column].write_key(self.rows - 1, &mut key);
+        }
+        let key = key.into_boxed_slice();
+        let is_first = self.keys.insert(key.clone());
+        if is_first {
+            self.record.keys.push(key);
+        } else {
+            self.record.duplicates += 1;
+        }
+        is_first
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        for column in self.columns.iter_mut().chain(&mut self.extra) {
+            column.truncate(rows);
+        }
+        self.rows = rows;
+    }
+
+    /// Keeps the rows of the record.
+    pub fn keep(&mut self, plan: &Plan) {
+        let record = &mut self.record;
+        let counts = &mut self.counts;
+        counts.parsed += std::mem::take(&mut record.parsed);
+        counts.kept += (self.rows - record.first_row) as u64;
+        counts.duplicates += std::mem::take(&mut record.duplicates);
+        record.keys.clear();
+        for filter in record.filtered.drain(..) {
+            count(&mut counts.filtered, &plan.filters[filter].name);
+        }
+        for column in record.nulled.drain(..) {
+            count(&mut counts.nulled, &plan.columns[column].name);
+        }
+        for column in record.unmatched.drain(..) {
+            count(&mut counts.unmatched, &plan.columns[column].name);
+        }
+    }
+
+    /// Takes the rows of the record back, all `elements` of them rejected for a reason.
+    pub fn reject(&mut self, reason: &str, elements: u64) {
+        let record = std::mem::take(&mut self.record);
+        self.truncate(record.first_row);
+        for key in &record.keys {
+            self.keys.remove(key);
+        }
+        self.counts.parsed += elements;
+        *self.counts.rejected.entry(reason.to_owned()).or_default() += elements;
+    }
+
+    /// The rows so far as a batch; the table starts anew.
+    pub fn take(&mut self, plan: &Plan) -> Result<RecordBatch, ArrowError> {
+        self.rows = 0;
+        let columns = self.columns.iter_mut().chain(&mut self.extra);
+        let arrays: Vec<ArrayRef> = columns.map(Column::take).collect::<Result<_, _>>()?;
+        RecordBatch::try_new(plan.schema.clone(), arrays)
+    }
+}
+
+fn count(counts: &mut indexmap::IndexMap<String, u64>, name: &str) {
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(name.to_owned(), 1);
+        }
+    }
+}
+
+/// The slot of a place; none for the ordinal.
+#[inline]
+fn slot(plan: &Plan, place: &Place, found: &Found, number: u32, element: Element) -> Option<Slot> {
+    match place {
+        Place::Own(slot) => Some(found.slot(plan.list, number, *slot)),
+        Place::Record(slot) => Some(found.slot(crate::shape::RECORD, 0, *slot)),
+        Place::Parent { outer, tree } => {
+            let slot = match tree {
+                Some(slot) if element.parent_list == plan.list => slot,
+                _ => outer,
+            };
+            Some(found.slot(element.parent_list, element.parent, *slot))
+        }
+        Place::Ordinal | Place::Constant(_) | Place::Lookup { .. } => None,
+    }
+}

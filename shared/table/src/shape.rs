@@ -1,0 +1,183 @@
+//! The places in a record that columns want, compiled from their paths into one tree for all tables of a resource.
+
+use pipeline::path::{Path, Segment};
+use pipeline::table::each::Each;
+
+/// Where a value of a record or of a list's element is kept while its record is read.
+pub(crate) type SlotId = u16;
+/// A list whose elements become rows; 0 is the record itself, a list of one.
+pub(crate) type ListId = u16;
+pub(crate) type NodeId = u32;
+
+/// The list of one that is the record itself.
+pub(crate) const RECORD: ListId = 0;
+
+/// The tree of wanted places.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub nodes: Vec<Node>,
+    pub lists: Vec<List>,
+}
+
+/// A place in a record.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    /// Where its value is kept, if a column takes it.
+    pub slot: Option<SlotId>,
+    /// The wanted members, if it is an object.
+    pub members: Vec<Member>,
+    /// The members' numbers, sorted by key.
+    pub by_key: Vec<u16>,
+    /// The wanted elements by position, if it is a list.
+    pub items: Vec<(usize, NodeId)>,
+    /// The list whose elements become rows, if it is one.
+    pub list: Option<ListId>,
+    /// Whether the spans of all members are noted.
+    pub notes_members: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub key: Box<[u8]>,
+    pub node: NodeId,
+}
+
+/// A list whose elements become rows.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// What an element looks like.
+    pub element: NodeId,
+    /// How many slots an element has.
+    pub width: SlotId,
+    /// The list in which it is found; for a tree the one in which its first level is found.
+    pub parent: ListId,
+    /// The way from the parent's element to the list.
+    pub path: Path,
+    /// Whether it is found again in its own elements.
+    pub is_tree: bool,
+}
+
+impl Node {
+    pub fn member(&self, key: &[u8]) -> Option<u16> {
+        self.by_key
+            .binary_search_by(|member| (*self.members[*member as usize].key).cmp(key))
+            .ok()
+            .map(|found| self.by_key[found])
+    }
+
+    /// Whether something inside an object is wanted.
+    pub fn opens_object(&self) -> bool {
+        !self.members.is_empty() || self.notes_members
+    }
+
+    /// Whether something inside a list is wanted.
+    pub fn opens_list(&self) -> bool {
+        self.list.is_some() || !self.items.is_empty()
+    }
+}
+
+impl Shape {
+    pub fn new() -> Self {
+        let record = List {
+            element: 0,
+            width: 0,
+            parent: RECORD,
+            path: Path::root(),
+            is_tree: false,
+        };
+        Shape {
+            nodes: vec![Node::default()],
+            lists: vec![record],
+        }
+    }
+
+    /// The list that `each` leads to; the same one for the same way.
+    pub fn each(&mut self, each: Option<&Each>) -> ListId {
+        match each {
+            None => RECORD,
+            Some(Each::Lists(paths)) => paths
+                .iter()
+                .fold(RECORD, |parent, path| self.list(parent, path, false)),
+            Some(Each::Tree(path)) => self.list(RECORD, path, true),
+        }
+    }
+
+    fn list(&mut self, parent: ListId, path: &Path, is_tree: bool) -> ListId {
+        let known = self.lists.iter().skip(1).position(|list| {
+            list.parent == parent && list.path == *path && list.is_tree == is_tree
+        });
+        if let Some(known) = known {
+            return known as ListId + 1;
+        }
+        let element = self.add_node();
+        let id = self.lists.len() as ListId;
+        self.lists.push(List {
+            element,
+            width: 0,
+            parent,
+            path: path.clone(),
+            is_tree,
+        });
+        let start = self.lists[parent as usize].element;
+        let holder = self.node(start, path);
+        self.nodes[holder as usize].list = Some(id);
+        if is_tree {
+            let again = self.node(element, path);
+            self.nodes[again as usize].list = Some(id);
+        }
+        id
+    }
+
+    /// The slot of the value to which `path` leads from an element of `list`.
+    pub fn slot(&mut self, list: ListId, path: &Path) -> SlotId {
+        let node = self.node(self.lists[list as usize].element, path);
+        if let Some(slot) = self.nodes[node as usize].slot {
+            return slot;
+        }
+        let slot = self.lists[list as usize].width;
+        self.lists[list as usize].width += 1;
+        self.nodes[node as usize].slot = Some(slot);
+        slot
+    }
+
+    fn node(&mut self, start: NodeId, path: &Path) -> NodeId {
+        path.segments()
+            .iter()
+            .fold(start, |node, segment| match segment {
+                Segment::Key(key) => self.member(node, key.as_bytes()),
+                Segment::Index(index) => self.item(node, *index),
+            })
+    }
+
+    fn member(&mut self, node: NodeId, key: &[u8]) -> NodeId {
+        if let Some(member) = self.nodes[node as usize].member(key) {
+            return self.nodes[node as usize].members[member as usize].node;
+        }
+        let child = self.add_node();
+        let node = &mut self.nodes[node as usize];
+        node.members.push(Member {
+            key: key.into(),
+            node: child,
+        });
+        let members = &node.members;
+        node.by_key = (0..members.len() as u16).collect();
+        node.by_key
+            .sort_by(|a, b| members[*a as usize].key.cmp(&members[*b as usize].key));
+        child
+    }
+
+    fn item(&mut self, node: NodeId, index: usize) -> NodeId {
+        let items = &self.nodes[node as usize].items;
+        if let Some((_, child)) = items.iter().find(|(known, _)| *known == index) {
+            return *child;
+        }
+        let child = self.add_node();
+        self.nodes[node as usize].items.push((index, child));
+        child
+    }
+
+    fn add_node(&mut self) -> NodeId {
+        self.nodes.push(Node::default());
+        self.nodes.len() as NodeId - 1
+    }
+}

@@ -1,0 +1,723 @@
+//! From pages to parts: finds the records of a page, sends each to its tables, sets aside what does not fit.
+
+use std::io::{self, Write};
+
+use indexmap::IndexMap;
+use pipeline::fault::Fault;
+use pipeline::name::Name;
+use pipeline::path::{Path, Segment};
+use serde::Serialize;
+
+use crate::compile::{Compiled, Place, Plan, Route};
+use crate::counts::{RecordCounts, RowCounts};
+use crate::encode::{Encoder, Part};
+use crate::reject::{Reject, push_pointer};
+use crate::row::{Failure, Rows, Source};
+use crate::scan::{self, Bad, Found, Scanner, blanks};
+use crate::shape::RECORD;
+use crate::text::unescape;
+
+/// How large things may become.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Rows are encoded as soon as there are so many of a table.
+    pub batch_rows: usize,
+    /// Rows are encoded as soon as they take so many bytes.
+    pub batch_bytes: usize,
+    /// A row group is closed when its rows take so many bytes before encoding.
+    pub row_group_bytes: usize,
+    /// A part is closed when it has so many bytes.
+    pub part_bytes: usize,
+    /// The rows that one record makes in one table take no more bytes than this.
+    pub record_bytes: usize,
+    /// A reject keeps so many raw bytes.
+    pub reject_bytes: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Sizes {
+            batch_rows: 1 << 15,
+            batch_bytes: 4 << 20,
+            row_group_bytes: 32 << 20,
+            part_bytes: 128 << 20,
+            record_bytes: 256 << 20,
+            reject_bytes: 64 << 10,
+        }
+    }
+}
+
+/// Where parts and rejects go.
+pub trait Sinks {
+    /// What takes the bytes of a part.
+    type Part: Write + Send;
+
+    /// Opens the part of a table, numbered from 0.
+    ///
+    /// # Errors
+    /// Why it cannot be opened; the writer answers with a passing fault.
+    fn part(&mut self, table: &Name, number: u32) -> io::Result<Self::Part>;
+
+    /// Takes a reject.
+    ///
+    /// # Errors
+    /// Why it cannot be kept; the writer answers with a passing fault.
+    fn reject(&mut self, reject: &Reject<'_>) -> io::Result<()>;
+}
+
+/// Turns pages into the parts of a resource's tables.
+pub struct Writer<'c, S: Sinks> {
+    compiled: &'c Compiled,
+    sizes: Sizes,
+    sinks: S,
+    scanner: Scanner,
+    found: Found,
+    tables: Vec<Table<S::Part>>,
+    counts: RecordCounts,
+}
+
+struct Table<P: Write + Send> {
+    rows: Rows,
+    encoder: Encoder<P>,
+    /// Whether it takes the record in hand.
+    takes: bool,
+}
+
+/// What became of all pages.
+#[derive(Debug)]
+pub struct Outcome<S: Sinks> {
+    /// What became of the records.
+    pub counts: RecordCounts,
+    /// What became of each table, in the definition's order.
+    pub tables: IndexMap<Name, TableOutcome<S::Part>>,
+    /// The sinks, handed back.
+    pub sinks: S,
+}
+
+/// What became of a table.
+#[derive(Debug, Serialize)]
+pub struct TableOutcome<P> {
+    /// Its parts in order; none where no row was kept.
+    #[serde(skip)]
+    pub parts: Vec<Part<P>>,
+    /// What became of its rows.
+    pub counts: RowCounts,
+}
+
+/// Why a page could not be read to its end.
+enum Stop {
+    Bad(Bad),
+    Fault(Fault),
+}
+
+impl From<Bad> for Stop {
+    fn from(bad: Bad) -> Self {
+        Stop::Bad(bad)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Stop::Fault(fault)
+    }
+}
+
+/// A page while it is read.
+#[derive(Clone, Copy)]
+struct Page<'p> {
+    number: u64,
+    bytes: &'p [u8],
+    /// The bytes as text; none where they are not all UTF-8.
+    text: Option<&'p str>,
+}
+
+/// A record's place in its page.
+struct Spot<'a> {
+    /// The JSON pointer of the value that holds the records.
+    holder: &'a str,
+    /// The record's position in its list; none for a value that is one record.
+    position: Option<u64>,
+    record: u64,
+    start: usize,
+}
+
+impl Spot<'_> {
+    fn pointer(&self) -> String {
+        let mut pointer = self.holder.to_owned();
+        if let Some(position) = self.position {
+            push_pointer(&mut pointer, &position.to_string());
+        }
+        pointer
+    }
+}
+
+impl<'c, S: Sinks> Writer<'c, S> {
+    pub(crate) fn new(compiled: &'c Compiled, sizes: Sizes, sinks: S) -> Self {
+        let table = |plan: &Plan| Table {
+            rows: Rows::new(plan),
+            encoder: Encoder::new(plan.schema.clone(), sizes),
+            takes: false,
+        };
+        Writer {
+            compiled,
+            sizes,
+            sinks,
+            scanner: Scanner::new(&compiled.shape),
+            found: Found::new(&compiled.shape),
+            tables: compiled.tables.iter().map(table).collect(),
+            counts: RecordCounts::default(),
+        }
+    }
+
+    /// Reads one page: one JSON text, UTF-8. What does not fit becomes rejects; a page that breaks off keeps the
+    /// records before the break.
+    ///
+    /// # Errors
+    /// Faults of the sinks.
+    pub fn page(&mut self, number: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.counts.pages += 1;
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let page = Page {
+            number,
+            bytes,
+            text: simdutf8::basic::from_utf8(bytes).ok(),
+        };
+        let before = self.counts.records;
+        match self.read(page, before) {
+            Ok(()) => Ok(()),
+            Err(Stop::Fault(fault)) => Err(fault),
+            Err(Stop::Bad(bad)) => self.break_page(page, bad),
+        }
+    }
+
+    /// Encodes what is left and closes all parts.
+    ///
+    /// # Errors
+    /// Faults of the sinks; `Bug` where the counts do not balance.
+    pub fn finish(mut self) -> Result<Outcome<S>, Fault> {
+        for index in 0..self.tables.len() {
+            self.encode(index)?;
+        }
+        let mut tables = IndexMap::new();
+        let mut balance = self.counts.balance();
+        for (plan, table) in self.compiled.tables.iter().zip(self.tables) {
+            let counts = table.rows.counts;
+            let parts = table.encoder.finish()?;
+            let written: u64 = parts.iter().map(|part| part.rows).sum();
+            balance &= counts.balance() && counts.kept == written;
+            tables.insert(plan.name.clone(), TableOutcome { parts, counts });
+        }
+        if !balance {
+            return Err(Fault::bug("the rows of a resource do not balance"));
+        }
+        Ok(Outcome {
+            counts: self.counts,
+            tables,
+            sinks: self.sinks,
+        })
+    }
+
+    fn read(&mut self, page: Page<'_>, before: u64) -> Result<(), Stop> {
+        if u32::try_from(page.bytes.len()).is_err() {
+            return Err(Bad::at(0, "a page has to be smaller than 4 GiB").into());
+        }
+        let start = blanks(page.bytes, 0);
+        let path = self.records_path(page.bytes, start)?;
+        let mut pointer = String::new();
+        let walk = Walk { page, before };
+        let end = self.walk(&walk, start, path.segments(), &mut pointer)?;
+        let end = blanks(page.bytes, end);
+        if end < page.bytes.len() {
+            return Err(Bad::at(end, "something follows the page's value").into());
+        }
+        Ok(())
+    }
+
+    /// The first of the paths that leads to something in this page.
+    fn records_path(&self, bytes: &[u8], start: usize) -> Result<&'c Path, Bad> {
+        let paths = &self.compiled.records;
+        for path in &paths[..paths.len() - 1] {
+            if leads_somewhere(bytes, start, path.segments())? {
+                return Ok(path);
+            }
+        }
+        Ok(&paths[paths.len() - 1])
+    }
+
+    /// Reads the records under a path and answers where the value ends at which the path started.
+    fn walk(
+        &mut self,
+        walk: &Walk<'_>,
+        start: usize,
+        segments: &[Segment],
+        pointer: &mut String,
+    ) -> Result<usize, Stop> {
+        let Some((segment, rest)) = segments.split_first() else {
+            return self.records(walk, start, pointer);
+        };
+        let bytes = walk.page.bytes;
+        let mut reached = false;
+        let mut members = Members::of(bytes, start, segment)?;
+        while let Some(member) = members.next()? {
+            let end = if member.is_wanted && reached {
+                return Err(Bad::at(member.start, "the key of the records occurs twice").into());
+            } else if member.is_wanted {
+                reached = true;
+                match segment {
+                    Segment::Key(key) => push_pointer(pointer, key),
+                    Segment::Index(index) => push_pointer(pointer, &index.to_string()),
+                }
+                self.walk(walk, member.start, rest, pointer)?
+            } else {
+                scan::any(bytes, member.start)?
+            };
+            members.at = end;
+        }
+        if !reached {
+            return Err(Bad::at(start, "the path of the records leads to nothing here").into());
+        }
+        Ok(members.at)
+    }
+
+    fn records(&mut self, walk: &Walk<'_>, start: usize, holder: &str) -> Result<usize, Stop> {
+        let bytes = walk.page.bytes;
+        match bytes.get(start) {
+            Some(b'[') => {}
+            Some(b'n') => return Ok(scan::any(bytes, start)?),
+            Some(b'{') => return self.record(walk, start, holder, None),
+            _ => {
+                return Err(
+                    Bad::at(start, "a list of records or a record is expected here").into(),
+                );
+            }
+        }
+        let mut at = blanks(bytes, start + 1);
+        if bytes.get(at) == Some(&b']') {
+            return Ok(at + 1);
+        }
+        for position in 0.. {
+            at = blanks(bytes, self.record(walk, at, holder, Some(position))?);
+            match bytes.get(at) {
+                Some(b',') => at = blanks(bytes, at + 1),
+                Some(b']') => return Ok(at + 1),
+                Some(_) => return Err(Bad::at(at, "`,` or `]` is expected here").into()),
+                None => break,
+            }
+        }
+        Err(Bad::at(at, "ends early").into())
+    }
+
+    /// Reads one record and answers where it ends.
+    #[inline]
+    fn record(
+        &mut self,
+        walk: &Walk<'_>,
+        start: usize,
+        holder: &str,
+        position: Option<u64>,
+    ) -> Result<usize, Stop> {
+        let page = walk.page;
+        let spot = Spot {
+            holder,
+            position,
+            record: self.counts.records - walk.before,
+            start,
+        };
+        let shape = &self.compiled.shape;
+        let scanned = self
+            .scanner
+            .record(shape, page.bytes, start, &mut self.found);
+        let end = match scanned {
+            Ok(end) => end,
+            Err(bad) => {
+                // Where the brackets balance the next record can still be found.
+                let end = scan::any(page.bytes, start).map_err(|_| bad)?;
+                self.unparsable(page, &spot, end, bad.reason)?;
+                return Ok(end);
+            }
+        };
+        let source = match page.text {
+            Some(text) => Source { text, start: 0 },
+            None => match str::from_utf8(&page.bytes[start..end]) {
+                Ok(text) => Source { text, start },
+                Err(_) => {
+                    self.unparsable(page, &spot, end, "not UTF-8")?;
+                    return Ok(end);
+                }
+            },
+        };
+        if page.bytes[start] != b'{' && self.wants_object() {
+            self.unparsable(page, &spot, end, "a record has to be an object")?;
+            return Ok(end);
+        }
+        self.counts.records += 1;
+        self.route(page, &spot, source, end)?;
+        Ok(end)
+    }
+
+    fn wants_object(&self) -> bool {
+        self.compiled.shape.nodes[0].opens_object()
+    }
+
+    fn unparsable(
+        &mut self,
+        page: Page<'_>,
+        spot: &Spot<'_>,
+        end: usize,
+        reason: &str,
+    ) -> Result<(), Fault> {
+        self.counts.records += 1;
+        self.counts.unparsable += 1;
+        self.set_aside(page, spot, end, None, spot.pointer(), reason.to_owned())
+    }
+
+    fn set_aside(
+        &mut self,
+        page: Page<'_>,
+        spot: &Spot<'_>,
+        end: usize,
+        table: Option<&Name>,
+        pointer: String,
+        reason: String,
+    ) -> Result<(), Fault> {
+        let raw = &page.bytes[spot.start..end];
+        let reject = Reject {
+            page: page.number,
+            record: Some(spot.record),
+            table,
+            pointer,
+            reason,
+            raw: &raw[..raw.len().min(self.sizes.reject_bytes)],
+            raw_bytes: raw.len() as u64,
+        };
+        self.sinks
+            .reject(&reject)
+            .map_err(|error| reject_fault(&error))
+    }
+
+    /// What follows a break cannot be told into records: it is one reject.
+    fn break_page(&mut self, page: Page<'_>, bad: Bad) -> Result<(), Fault> {
+        self.counts.broken_pages += 1;
+        self.counts.records += 1;
+        self.counts.unparsable += 1;
+        let raw = &page.bytes[bad.at.min(page.bytes.len())..];
+        let reject = Reject {
+            page: page.number,
+            record: None,
+            table: None,
+            pointer: String::new(),
+            reason: format!("{} (byte {})", bad.reason, bad.at),
+            raw: &raw[..raw.len().min(self.sizes.reject_bytes)],
+            raw_bytes: raw.len() as u64,
+        };
+        self.sinks
+            .reject(&reject)
+            .map_err(|error| reject_fault(&error))
+    }
+
+    /// Sends a record to the tables that take it.
+    fn route(
+        &mut self,
+        page: Page<'_>,
+        spot: &Spot<'_>,
+        source: Source<'_>,
+        end: usize,
+    ) -> Result<(), Fault> {
+        let compiled = self.compiled;
+        let mut taken = false;
+        for (plan, table) in compiled.tables.iter().zip(&mut self.tables) {
+            table.takes = match &plan.route {
+                Route::Every => true,
+                Route::Otherwise => false,
+                Route::Matches(slot, test) => {
+                    let slot = self.found.slot(RECORD, 0, *slot);
+                    test.holds(source.compared(slot).as_deref())
+                }
+            };
+            taken |= table.takes;
+        }
+        if !taken {
+            for (plan, table) in compiled.tables.iter().zip(&mut self.tables) {
+                table.takes = matches!(plan.route, Route::Otherwise);
+                taken |= table.takes;
+            }
+        }
+        if taken {
+            self.counts.routed += 1;
+            return self.type_record(page, spot, source, end);
+        }
+        if compiled.ignores_unrouted {
+            self.counts.ignored += 1;
+            return Ok(());
+        }
+        self.counts.unrouted += 1;
+        let reason = self.unrouted_reason(source);
+        self.set_aside(page, spot, end, None, spot.pointer(), reason)
+    }
+
+    fn unrouted_reason(&self, source: Source<'_>) -> String {
+        let mut reason = "no table takes the record".to_owned();
+        for plan in &self.compiled.tables {
+            if let Route::Matches(slot, _) = &plan.route {
+                let found = source.compared(self.found.slot(RECORD, 0, *slot));
+                let found = found.map_or("null".to_owned(), |text| {
+                    let short: String = text.chars().take(80).collect();
+                    format!("`{short}`")
+                });
+                reason = format!("{reason}: its kind is {found}");
+                break;
+            }
+        }
+        reason
+    }
+
+    /// Makes the rows of a record in all its tables, or in none.
+    fn type_record(
+        &mut self,
+        page: Page<'_>,
+        spot: &Spot<'_>,
+        source: Source<'_>,
+        end: usize,
+    ) -> Result<(), Fault> {
+        let compiled = self.compiled;
+        let limit = self.sizes.record_bytes;
+        let mut failure = None;
+        for table in self.tables.iter_mut().filter(|table| table.takes) {
+            table.rows.begin();
+        }
+        for (index, plan) in compiled.tables.iter().enumerate() {
+            let table = &mut self.tables[index];
+            if !table.takes {
+                continue;
+            }
+            if let Err(failed) = table.rows.add(plan, &self.found, source, limit) {
+                failure = Some((index, failed));
+                break;
+            }
+        }
+        if let Some((index, failure)) = failure {
+            return self.reject_record(page, spot, end, index, &failure);
+        }
+        for index in 0..self.tables.len() {
+            if self.tables[index].takes {
+                self.tables[index].rows.keep(&compiled.tables[index]);
+                self.encode_if_full(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn reject_record(
+        &mut self,
+        page: Page<'_>,
+        spot: &Spot<'_>,
+        end: usize,
+        failed: usize,
+        failure: &Failure,
+    ) -> Result<(), Fault> {
+        let compiled = self.compiled;
+        let plan = &compiled.tables[failed];
+        let column = failure.column.map(|column| &*plan.columns[column].name);
+        let named = |reason: &str| match column {
+            Some(column) => format!("{column}: {reason}"),
+            None => reason.to_owned(),
+        };
+        let class = named(&failure.misfit.class());
+        for (index, (plan, table)) in compiled.tables.iter().zip(&mut self.tables).enumerate() {
+            if !table.takes {
+                continue;
+            }
+            let elements = self.found.lists[usize::from(plan.list)].elements.len() as u64;
+            if index == failed {
+                table.rows.reject(&class, elements.max(1));
+            } else {
+                let reason = format!("with its record in {}", compiled.tables[failed].name);
+                table.rows.reject(&reason, elements);
+            }
+        }
+        let pointer = self.value_pointer(spot, plan, failure);
+        let reason = named(&failure.misfit.to_string());
+        self.set_aside(page, spot, end, Some(&plan.name), pointer, reason)
+    }
+
+    /// The JSON pointer of the value that does not fit.
+    fn value_pointer(&self, spot: &Spot<'_>, plan: &Plan, failure: &Failure) -> String {
+        let mut pointer = spot.pointer();
+        let place = failure.column.map(|column| &plan.columns[column].place);
+        if !matches!(place, Some(Place::Record(_))) {
+            self.push_element(&mut pointer, plan.list, failure.element);
+        }
+        if let Some(column) = failure.column
+            && let Place::Own(_) | Place::Record(_) = &plan.columns[column].place
+            && let pipeline::table::column::Source::From(
+                pipeline::table::origin::Origin::Own(path)
+                | pipeline::table::origin::Origin::Record(path),
+            ) = &plan.columns[column].definition.source
+        {
+            push_path(&mut pointer, path);
+        }
+        pointer
+    }
+
+    fn push_element(&self, pointer: &mut String, list: u16, element: u32) {
+        if list == RECORD {
+            return;
+        }
+        let found = &self.found.lists[usize::from(list)];
+        let path = &self.compiled.shape.lists[usize::from(list)].path;
+        let Some(element) = found.elements.get(element as usize) else {
+            push_path(pointer, path);
+            return;
+        };
+        self.push_element(pointer, element.parent_list, element.parent);
+        push_path(pointer, path);
+        push_pointer(pointer, &element.ordinal.to_string());
+    }
+
+    #[inline]
+    fn encode_if_full(&mut self, index: usize) -> Result<(), Fault> {
+        let rows = &self.tables[index].rows;
+        let is_full = rows.len() >= self.sizes.batch_rows || rows.bytes() >= self.sizes.batch_bytes;
+        if is_full { self.encode(index) } else { Ok(()) }
+    }
+
+    fn encode(&mut self, index: usize) -> Result<(), Fault> {
+        let plan = &self.compiled.tables[index];
+        let Table { rows, encoder, .. } = &mut self.tables[index];
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        let bytes = rows.bytes();
+        let batch = rows
+            .take(plan)
+            .map_err(|error| Fault::bug(format!("rows make no batch: {error}")))?;
+        let sinks = &mut self.sinks;
+        encoder
+            .write(&batch, bytes, |number| sinks.part(&plan.name, number))
+            .map_err(|fault| fault.with("table", &plan.name))
+    }
+}
+
+fn reject_fault(error: &io::Error) -> Fault {
+    Fault::transient(format!("a reject could not be kept: {error}"))
+}
+
+fn push_path(pointer: &mut String, path: &Path) {
+    for segment in path.segments() {
+        match segment {
+            Segment::Key(key) => push_pointer(pointer, key),
+            Segment::Index(index) => push_pointer(pointer, &index.to_string()),
+        }
+    }
+}
+
+/// What stays the same while a page is walked.
+struct Walk<'p> {
+    page: Page<'p>,
+    /// The records before the page.
+    before: u64,
+}
+
+/// Whether a path leads to a value in the page, null included.
+fn leads_somewhere(bytes: &[u8], start: usize, segments: &[Segment]) -> Result<bool, Bad> {
+    let Some((segment, rest)) = segments.split_first() else {
+        return Ok(true);
+    };
+    let fits = match segment {
+        Segment::Key(_) => b'{',
+        Segment::Index(_) => b'[',
+    };
+    if bytes.get(start) != Some(&fits) {
+        return Ok(false);
+    }
+    let mut members = Members::of(bytes, start, segment)?;
+    while let Some(member) = members.next()? {
+        if member.is_wanted {
+            return leads_somewhere(bytes, member.start, rest);
+        }
+        members.at = scan::any(bytes, member.start)?;
+    }
+    Ok(false)
+}
+
+/// Goes over the members of an object, or the elements of a list, outside of records. After each, `at` has to be
+/// set to the value's end.
+struct Members<'b, 's> {
+    bytes: &'b [u8],
+    wanted: &'s Segment,
+    at: usize,
+    position: usize,
+    is_over: bool,
+}
+
+struct Member {
+    start: usize,
+    is_wanted: bool,
+}
+
+impl<'b, 's> Members<'b, 's> {
+    fn of(bytes: &'b [u8], start: usize, wanted: &'s Segment) -> Result<Self, Bad> {
+        let expected = match (wanted, bytes.get(start)) {
+            (Segment::Key(_), Some(b'{')) | (Segment::Index(_), Some(b'[')) => None,
+            (_, None) => Some("ends early"),
+            (Segment::Key(_), _) => Some("an object is expected here"),
+            (Segment::Index(_), _) => Some("a list is expected here"),
+        };
+        match expected {
+            Some(reason) => Err(Bad::at(start, reason)),
+            None => Ok(Members {
+                bytes,
+                wanted,
+                at: start + 1,
+                position: 0,
+                is_over: false,
+            }),
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Member>, Bad> {
+        let mut at = blanks(self.bytes, self.at);
+        let close = match self.wanted {
+            Segment::Key(_) => b'}',
+            Segment::Index(_) => b']',
+        };
+        match self.bytes.get(at) {
+            _ if self.is_over => return Ok(None),
+            Some(byte) if *byte == close => {
+                self.at = at + 1;
+                self.is_over = true;
+                return Ok(None);
+            }
+            Some(b',') if self.position > 0 => at = blanks(self.bytes, at + 1),
+            Some(_) if self.position == 0 => {}
+            Some(_) => return Err(Bad::at(at, "`,` or a closing bracket is expected here")),
+            None => return Err(Bad::at(at, "ends early")),
+        }
+        let (is_wanted, start) = match self.wanted {
+            Segment::Index(index) => (*index == self.position, at),
+            Segment::Key(key) => self.key(at, key)?,
+        };
+        self.position += 1;
+        Ok(Some(Member { start, is_wanted }))
+    }
+
+    fn key(&self, at: usize, wanted: &str) -> Result<(bool, usize), Bad> {
+        if self.bytes.get(at) != Some(&b'"') {
+            return Err(Bad::at(at, "a key is expected here"));
+        }
+        let (end, escaped) = scan::text(self.bytes, at)?;
+        let key = &self.bytes[at + 1..end - 1];
+        let is_wanted = if escaped {
+            let key = str::from_utf8(key).ok().and_then(unescape);
+            key.as_deref() == Some(wanted)
+        } else {
+            key == wanted.as_bytes()
+        };
+        let colon = blanks(self.bytes, end);
+        if self.bytes.get(colon) != Some(&b':') {
+            return Err(Bad::at(colon, "`:` is expected here"));
+        }
+        Ok((is_wanted, blanks(self.bytes, colon + 1)))
+    }
+}

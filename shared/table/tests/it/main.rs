@@ -1,0 +1,6 @@
+//! Pages through the whole crate and back from Parquet.
+
+mod agreement;
+mod cases;
+mod gins;
+mod harness;
