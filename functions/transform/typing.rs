@@ -135,7 +135,7 @@ impl Typing<'_> {
                     sha256,
                 });
             }
-            let columns = columns(&tables[&name])?;
+            let columns = columns(&tables[&name]);
             typed.insert(
                 name,
                 TableOutcome {
@@ -182,15 +182,15 @@ impl Read {
 }
 
 /// The columns as readers of the lake see them.
-fn columns(table: &TableDefinition) -> Result<Vec<Column>, Fault> {
-    let schema = table::schema(table)?;
+fn columns(table: &TableDefinition) -> Vec<Column> {
+    let schema = table::schema(table);
     let fields = schema.fields().iter();
-    Ok(fields
+    fields
         .map(|field| Column {
             name: field.name().clone(),
             type_name: field.data_type().to_string(),
             nullable: field.is_nullable(),
             description: field.metadata().get("description").cloned(),
         })
-        .collect())
+        .collect()
 }

@@ -1,22 +1,37 @@
-//! A share of a whole, written in percent.
+//! A share of a whole, written in percent, exact.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A share, `1%`, `0.5%`; never below 0.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+/// A share in per cent, up to four digits after the point: `1%`, `0.5%`; never below 0.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", extend("pattern" = "^[0-9]+(\\.[0-9]+)?%$"))]
+#[schemars(with = "String", extend("pattern" = "^[0-9]{1,9}(\\.[0-9]{1,4})?%$"))]
 pub struct Share {
-    percent: f64,
+    millionths: u64,
 }
 
 impl Share {
     /// Whether `part` of `whole` is more than this share; a part of nothing is.
     pub fn is_exceeded(self, part: u64, whole: u64) -> bool {
-        part as f64 * 100.0 > self.percent * whole as f64
+        u128::from(part) * 1_000_000 > u128::from(whole) * u128::from(self.millionths)
+    }
+
+    fn parse(text: &str) -> Option<u64> {
+        let number = text.strip_suffix('%')?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let sized = (1..=9).contains(&whole.len()) && (1..=4).contains(&fraction.len());
+        if !sized || !digits(whole) || !digits(fraction) {
+            return None;
+        }
+        let whole: u64 = whole.parse().ok()?;
+        let fraction: u64 = format!("{fraction:0<4}").parse().ok()?;
+        Some(whole * 10_000 + fraction)
     }
 }
 
@@ -24,12 +39,10 @@ impl TryFrom<String> for Share {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let number = text.strip_suffix('%').unwrap_or_default();
-        let plain = |c: char| c.is_ascii_digit() || c == '.';
-        match number.parse::<f64>() {
-            Ok(percent) if number.chars().all(plain) => Ok(Share { percent }),
-            _ => Err(format!(
-                "`{text}` is not a share; write it as `1%` or `0.5%`"
+        match Share::parse(&text) {
+            Some(millionths) => Ok(Share { millionths }),
+            None => Err(format!(
+                "`{text}` is not a share; write per cent: `1%` or `0.5%`"
             )),
         }
     }
@@ -43,7 +56,12 @@ impl From<Share> for String {
 
 impl fmt::Display for Share {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}%", self.percent)
+        let (whole, fraction) = (self.millionths / 10_000, self.millionths % 10_000);
+        if fraction == 0 {
+            return write!(formatter, "{whole}%");
+        }
+        let fraction = format!("{fraction:04}");
+        write!(formatter, "{whole}.{}%", fraction.trim_end_matches('0'))
     }
 }
 
@@ -53,21 +71,26 @@ mod tests {
 
     #[test]
     fn a_share_is_exceeded_by_more_than_it() {
-        let share = Share::try_from("1%".to_owned()).expect("a share");
-        for (part, whole, exceeded) in
-            [(1, 100, false), (2, 100, true), (0, 0, false), (1, 0, true)]
-        {
-            assert_eq!(
-                share.is_exceeded(part, whole),
-                exceeded,
-                "{part} of {whole}"
-            );
+        for (text, part, whole, exceeded) in [
+            ("1%", 1, 100, false),
+            ("1%", 2, 199, true),
+            ("0.5%", 1, 200, false),
+            ("0%", 1, 1_000_000, true),
+            ("100%", 3, 3, false),
+            ("0.0001%", 1, 1_000_000, false),
+            ("250%", 5, 2, false),
+            ("1%", 0, 0, false),
+            ("1%", 1, 0, true),
+        ] {
+            let share = Share::try_from(text.to_owned()).expect(text);
+            assert_eq!(String::from(share), text);
+            assert_eq!(share.is_exceeded(part, whole), exceeded, "{text}");
         }
     }
 
     #[test]
     fn what_is_no_share_is_refused() {
-        for text in ["", "1", "%", "-1%", "1e2%", "inf%", "a%", "1 %"] {
+        for text in ["1", "-1%", "1.%", ".5%", "1.00001%", "%", "1e3%", ""] {
             assert!(Share::try_from(text.to_owned()).is_err(), "{text}");
         }
     }

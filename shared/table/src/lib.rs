@@ -35,7 +35,6 @@
 
 mod column;
 mod compile;
-mod counts;
 mod encode;
 mod misfit;
 mod number;
@@ -51,7 +50,6 @@ mod time;
 mod writer;
 
 pub use compile::Compiled;
-pub use counts::{RecordCounts, RowCounts};
 pub use encode::Part;
 pub use reference::References;
 pub use reject::Reject;

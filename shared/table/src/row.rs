@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
+use pipeline::balance::RowCounts;
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::function::{Value, kind_of};
 
 use crate::column::{Column, Token};
 use crate::compile::{ColumnPlan, Place, Plan};
-use crate::counts::RowCounts;
 use crate::misfit::Misfit;
 use crate::scan::{Element, Found, Kind, Slot};
 use crate::text::unescape;

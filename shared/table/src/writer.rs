@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use indexmap::IndexMap;
+use pipeline::balance::{RecordCounts, RowCounts};
 use pipeline::fault::Fault;
 use pipeline::name::Name;
 use pipeline::path::{Path, Segment};
 use serde::Serialize;
 
 use crate::compile::{Compiled, Place, Plan, Route};
-use crate::counts::{RecordCounts, RowCounts};
 use crate::encode::{Encoder, Part};
 use crate::reject::{Reject, push_pointer};
 use crate::row::{Failure, Rows, Source};
