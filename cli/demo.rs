@@ -93,6 +93,7 @@ async fn summary(env: &Env, options: &Demo) -> Result<String, Failure> {
     let gins = "SELECT position, name, average_rating, rating_count FROM gins_report.best_rated_gins ORDER BY position LIMIT 5";
     for row in rows(env, gins).await? {
         if let [position, name, rating, votes] = &row[..] {
+            let [position, rating, votes] = [position, rating, votes].map(Value::to_string);
             let _ = writeln!(
                 out,
                 "  {position:>4}  {:<44} {rating:>5}  {votes:>6} votes",

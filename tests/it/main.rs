@@ -1,1 +1,4 @@
-//! (scaffold)
+//! Whole runs through the real state machine and the real binary, and the rules of the house.
+
+mod gins;
+mod support;

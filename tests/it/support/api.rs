@@ -113,7 +113,10 @@ fn serve(stream: TcpStream, handler: &Arc<Handler>, log: &Mutex<Vec<Request>>) {
 
 fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
+    reader
+        .read_line(&mut line)
+        .ok()
+        .filter(|bytes| *bytes > 0)?;
     let mut words = line.split_whitespace();
     let method = words.next()?.to_owned();
     let target = words.next()?;
@@ -128,7 +131,9 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length: usize = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let length: usize = length
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request {
@@ -146,7 +151,10 @@ fn send(
     headers: &[String],
     body: &[u8],
 ) -> std::io::Result<()> {
-    let mut head = format!("HTTP/1.1 {status} As Asked\r\ncontent-length: {}\r\n", body.len());
+    let mut head = format!(
+        "HTTP/1.1 {status} As Asked\r\ncontent-length: {}\r\n",
+        body.len()
+    );
     for header in headers {
         head += header;
         head += "\r\n";
