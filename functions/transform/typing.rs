@@ -11,6 +11,7 @@ use pipeline::lake::{Column, DataFile};
 use pipeline::name::Name;
 use pipeline::path::Path;
 use pipeline::run::{Fetched, Reads, Slice};
+use pipeline::table::column_type::ColumnType;
 use pipeline::table::{Columns, TableDefinition};
 use table::{Compiled, References, Sizes, Writer};
 use tokio::runtime::Handle;
@@ -183,14 +184,20 @@ impl Read {
 
 /// The columns as readers of the lake see them.
 fn columns(table: &TableDefinition) -> Vec<Column> {
-    let schema = table::schema(table);
-    let fields = schema.fields().iter();
-    fields
-        .map(|field| Column {
-            name: field.name().clone(),
-            type_name: field.data_type().to_string(),
-            nullable: field.is_nullable(),
-            description: field.metadata().get("description").cloned(),
+    let declared = table.columns.declared().into_iter().flatten();
+    let mut columns: Vec<Column> = declared
+        .map(|(name, column)| Column {
+            name: name.to_string(),
+            type_name: column.column_type.to_string(),
+            nullable: !column.is_never_null(),
+            description: column.description.clone(),
         })
-        .collect()
+        .collect();
+    columns.extend(table.extra.as_ref().map(|name| Column {
+        name: name.to_string(),
+        type_name: ColumnType::Json.to_string(),
+        nullable: true,
+        description: Some("The members of the record that no column takes.".to_owned()),
+    }));
+    columns
 }
