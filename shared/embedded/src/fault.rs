@@ -15,6 +15,11 @@ pub(crate) fn from_engine(error: DataFusionError) -> Fault {
         )
         .with("engine", message),
         DataFusionError::ArrowError(error, _) => from_arrow(error),
+        DataFusionError::SQL(error, _) => {
+            let message = error.to_string();
+            let place = message.strip_prefix("sql parser error: ").unwrap_or(&message);
+            Fault::bad_definition(format!("not readable as SQL: {place}"))
+        }
         DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => {
             Fault::new(Kind::Transient, message)
         }
@@ -35,7 +40,6 @@ pub(crate) fn from_arrow(error: &ArrowError) -> Fault {
 fn plain(message: &str) -> String {
     let classes = [
         "Error during planning: ",
-        "SQL error: ",
         "Schema error: ",
         "This feature is not implemented: ",
     ];

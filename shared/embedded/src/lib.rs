@@ -7,9 +7,11 @@
 
 mod fault;
 mod files;
+mod in_order;
 mod keep;
 mod output;
 mod session;
+mod threads;
 mod types;
 mod values;
 
@@ -26,6 +28,8 @@ use edge::objects::Upload;
 use futures::StreamExt;
 use pipeline::fault::Fault;
 use pipeline::value::Value;
+
+use threads::Threads;
 
 pub use output::{write_csv, write_json, write_table};
 
@@ -51,6 +55,7 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Embedded {
     runtime: Arc<RuntimeEnv>,
+    threads: Arc<Threads>,
 }
 
 impl Embedded {
@@ -65,7 +70,11 @@ impl Embedded {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
             .build_arc()
             .map_err(fault::from_engine)?;
-        Ok(Embedded { runtime })
+        let threads = Threads::new().map_err(|error| Fault::transient(error.to_string()))?;
+        Ok(Embedded {
+            runtime,
+            threads: Arc::new(threads),
+        })
     }
 
     /// The rows of one read-only query over all published tables, named `database.table`.
@@ -107,14 +116,16 @@ pub fn engine() -> Result<Arc<dyn Engine>, Fault> {
 #[async_trait]
 impl Engine for Embedded {
     async fn query(&self, catalogue: &Catalogue, sql: &str) -> Result<Rows, Fault> {
-        let frame = session::plan(&self.runtime, catalogue, sql).await?;
-        let columns = types::columns(frame.schema().as_arrow());
-        let stream = frame.execute_stream().await.map_err(fault::from_engine)?;
-        let batches = stream.map(|batch| values::rows(&batch.map_err(fault::from_engine)?));
-        Ok(Rows {
-            columns,
-            batches: batches.boxed(),
-        })
+        let (runtime, catalogue) = (Arc::clone(&self.runtime), catalogue.clone());
+        let sql = sql.to_owned();
+        let work = async move {
+            let frame = session::plan(&runtime, &catalogue, &sql).await?;
+            let columns = types::columns(frame.schema().as_arrow());
+            let stream = frame.execute_stream().await.map_err(fault::from_engine)?;
+            let batches = stream.map(|batch| values::rows(&batch.map_err(fault::from_engine)?));
+            Ok((columns, batches.boxed()))
+        };
+        self.threads.rows(work).await
     }
 
     async fn materialise(
@@ -123,7 +134,12 @@ impl Engine for Embedded {
         sql: &str,
         into: Upload,
     ) -> Result<Materialised, Fault> {
-        let frame = session::plan(&self.runtime, catalogue, sql).await?;
-        keep::as_parquet(frame, into).await
+        let (runtime, catalogue) = (Arc::clone(&self.runtime), catalogue.clone());
+        let sql = sql.to_owned();
+        let work = async move {
+            let frame = session::plan(&runtime, &catalogue, &sql).await?;
+            keep::as_parquet(frame, into).await
+        };
+        self.threads.run(work).await
     }
 }

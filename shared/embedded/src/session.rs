@@ -7,6 +7,7 @@ use datafusion::catalog::{MemorySchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::ViewTable;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
@@ -20,9 +21,13 @@ use pipeline::sql::Relation;
 
 use crate::fault::from_engine;
 use crate::files::Files;
+use crate::in_order;
 
 /// The catalogue that all databases of the lake are in, as the engine calls it.
 const CATALOGUE: &str = "lake";
+
+/// Rows that are handled at once: few, since some rows are wide.
+const BATCH_ROWS: usize = 2048;
 
 /// The plan of one read-only query.
 pub(crate) async fn plan(
@@ -30,7 +35,13 @@ pub(crate) async fn plan(
     catalogue: &Catalogue,
     sql: &str,
 ) -> Result<DataFrame, Fault> {
-    let context = SessionContext::new_with_config_rt(settings(), Arc::clone(runtime));
+    let state = SessionStateBuilder::new()
+        .with_config(settings())
+        .with_runtime_env(Arc::clone(runtime))
+        .with_default_features()
+        .with_physical_optimizer_rules(in_order::rules())
+        .build();
+    let context = SessionContext::new_with_state(state);
     let mut planning = Planning {
         context: &context,
         catalogue,
@@ -43,6 +54,7 @@ pub(crate) async fn plan(
 fn settings() -> SessionConfig {
     let mut settings = SessionConfig::new()
         .with_target_partitions(1)
+        .with_batch_size(BATCH_ROWS)
         .with_default_catalog_and_schema(CATALOGUE, "public");
     let options = settings.options_mut();
     // Text is text: views over text would show in types and files.
