@@ -393,7 +393,8 @@ impl Lake {
     /// Removes what no state of the database needs, after forgetting all but the last `keep` earlier states.
     ///
     /// Parts of runs that are still on their way are kept: `in_flight` names these runs, and is asked only
-    /// after the objects have been listed, so that no run can begin in between.
+    /// after the objects have been listed, so that no run can begin in between. A reader that began more than
+    /// `keep` states ago finds its files gone.
     pub async fn prune(
         &self,
         database: &str,

@@ -505,7 +505,7 @@ impl Check {
                 }
             }
             Kind::EveryRow(condition) => {
-                let bad = format!("NOT ({condition})");
+                let bad = format!("NOT ({condition}\n)");
                 whole_rows_where(&table, &bad)
             }
             Kind::NoRows(query) => {
@@ -774,9 +774,10 @@ fn whole_rows_where(table: &str, bad: &str) -> Question {
 }
 
 fn of_query(sql: &str) -> Question {
+    // The query may end in a comment.
     Question {
-        count: format!("SELECT COUNT(*) AS failing FROM ({sql}) AS q"),
-        sample: Some(format!("SELECT * FROM ({sql}) AS q LIMIT {SAMPLE_ROWS}")),
+        count: format!("SELECT COUNT(*) AS failing FROM ({sql}\n) AS q"),
+        sample: Some(format!("SELECT * FROM ({sql}\n) AS q LIMIT {SAMPLE_ROWS}")),
     }
 }
 

@@ -116,6 +116,35 @@ async fn a_person_is_not_shown_more_than_a_thousand_rows_nor_control_characters(
 }
 
 #[tokio::test]
+async fn a_reader_that_leaves_early_is_no_fault() {
+    struct Gone;
+
+    impl std::io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let world = world().await;
+    let sql = "SELECT * FROM gins.gins";
+    assert!(write_csv(query(&world, sql).await, &mut Gone).await.is_ok());
+    assert!(
+        write_json(query(&world, sql).await, &mut Gone)
+            .await
+            .is_ok()
+    );
+    assert!(
+        write_table(query(&world, sql).await, &mut Gone)
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
 async fn nothing_but_a_query_is_run() {
     let world = world().await;
     let outside = world.folder.path().join("out.parquet");

@@ -92,7 +92,7 @@ impl World {
     /// The rows as text, cells parted by bars.
     pub async fn shown(&self, sql: &str) -> Vec<String> {
         let rows = self.rows(sql).await.expect(sql);
-        rows.iter().map(|row| cells(row)).collect()
+        rows.iter().map(cells).collect()
     }
 
     pub async fn sha256_of(&self, sql: &str) -> String {
