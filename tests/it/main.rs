@@ -1,4 +1,7 @@
 //! Whole runs through the real state machine and the real binary, and the rules of the house.
 
+mod architecture;
+mod events;
 mod gins;
+mod state_machine;
 mod support;

@@ -1,3 +1,5 @@
+//! The made-up catalogue: the same from the same seed, and true to the real one.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 

@@ -1,3 +1,5 @@
+//! The bundled source over a real socket, well-behaved and not.
+
 use std::io::Read;
 use std::time::UNIX_EPOCH;
 
