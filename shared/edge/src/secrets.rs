@@ -80,7 +80,7 @@ impl SecretStore {
                     Some(file) => format!("write it into {file}"),
                     None => format!(
                         "give a file that has it with --secrets FILE or {}",
-                        crate::settings::VARIABLES[0].0
+                        crate::settings::SECRETS_FILE
                     ),
                 };
                 Fault::bad_definition(format!(
@@ -172,7 +172,8 @@ mod tests {
         );
         let store = SecretStore::over(|_| None, None).expect("opens");
         let fault = store.read([&name("a/b")]).expect_err("nowhere");
-        assert!(fault.message.contains("--secrets FILE"), "{fault}");
+        let remedy = "give a file that has it with --secrets FILE or LAKEHEAD_SECRETS_FILE";
+        assert!(fault.message.ends_with(remedy), "{fault}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub const VARIABLES: [(&str, &str); 6] = [
 
 const ROOT: &str = "LAKEHEAD_ROOT";
 const PIPELINES: &str = "LAKEHEAD_PIPELINES";
-const SECRETS_FILE: &str = "LAKEHEAD_SECRETS_FILE";
+pub(crate) const SECRETS_FILE: &str = "LAKEHEAD_SECRETS_FILE";
 const CA_FILE: &str = "LAKEHEAD_CA_FILE";
 const RATE_SHARES: &str = "LAKEHEAD_RATE_SHARES";
 

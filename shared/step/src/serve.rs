@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{Step, call, telemetry};
 
-/// How long before the deadline a step stops with a checkpoint.
+/// How long before the deadline a step stops with a checkpoint; a call of less than a minute keeps half its time.
 const RESERVE: Duration = Duration::from_secs(30);
 
 /// A fault on its way out of the process: its kind becomes the `errorType`.
@@ -48,7 +48,8 @@ pub fn serve<S: Step>(engine: Option<MakeEngine>) -> ExitCode {
 
 async fn poll<S: Step>(env: &Env) -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let env = env.until(deadline(event.context.deadline));
+        let now = env.clock.now().into();
+        let env = env.until(deadline(event.context.deadline, now));
         let answer = call::<S>(event.payload, &env).await;
         if let Err(fault) = &answer {
             tracing::error!(step = S::NAME, kind = fault.kind.name(), "{fault}");
@@ -60,13 +61,34 @@ async fn poll<S: Step>(env: &Env) -> Result<(), lambda_runtime::Error> {
 
 /// The moment to stop at, from Lambda's deadline in epoch milliseconds. An emulator may send a span instead
 /// of an epoch time (`cargo lambda watch` does): what lies in the past at the start of a call is no deadline.
-fn deadline(epoch_millis: u64) -> Option<SystemTime> {
+fn deadline(epoch_millis: u64, now: SystemTime) -> Option<SystemTime> {
     let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(epoch_millis);
-    let stop = deadline.checked_sub(RESERVE)?;
-    (epoch_millis > 1_000_000_000_000).then_some(stop)
+    let left = deadline.duration_since(now).ok()?;
+    Some(deadline - RESERVE.min(left / 2))
 }
 
 fn fail(fault: &Fault) -> ExitCode {
     tracing::error!(kind = fault.kind.name(), "{fault}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_stops_before_its_deadline_and_a_span_is_no_deadline() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+        let epoch_millis = |seconds: u64| (1_795_000_000 + seconds) * 1000;
+        let stops_after = |epoch_millis: u64| {
+            let stop = deadline(epoch_millis, now)?;
+            Some(stop.duration_since(now).expect("not in the past").as_secs())
+        };
+        assert_eq!(stops_after(epoch_millis(900)), Some(870));
+        assert_eq!(stops_after(epoch_millis(60)), Some(30));
+        // Without time to work, a slice would be called for again and again.
+        assert_eq!(stops_after(epoch_millis(20)), Some(10));
+        // What `cargo lambda watch` sends.
+        assert_eq!(stops_after(600_000), None);
+    }
 }
