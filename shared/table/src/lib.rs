@@ -38,6 +38,7 @@ mod compile;
 mod counts;
 mod encode;
 mod infer;
+mod lanes;
 mod misfit;
 mod number;
 mod reference;

@@ -3,7 +3,7 @@
 use pipeline::path::{Path, Segment};
 
 use crate::reject::push_pointer;
-use crate::scan::{self, Bad, blanks};
+use crate::scan::{self, Bad, Reason, blanks};
 use crate::text::unescape;
 
 /// Calls `read` for each record of a page: with the JSON pointer of what holds the records, the record's position
@@ -22,7 +22,7 @@ pub(crate) fn records<E: From<Bad>>(
     };
     let end = blanks(bytes, walk.follow(start, path)?);
     if end < bytes.len() {
-        return Err(Bad::at(end, "something follows the page's value").into());
+        return Err(Bad::at(end, Reason::SomethingFollows).into());
     }
     Ok(())
 }
@@ -59,7 +59,7 @@ impl<R> Walk<'_, R> {
         let mut members = Members::of(self.bytes, start, segment)?;
         while let Some(member) = members.next()? {
             if member.is_wanted && reached {
-                return Err(Bad::at(member.start, "the key of the records occurs twice").into());
+                return Err(Bad::at(member.start, Reason::RecordsTwice).into());
             }
             members.at = if member.is_wanted {
                 reached = true;
@@ -73,7 +73,7 @@ impl<R> Walk<'_, R> {
             };
         }
         if !reached {
-            return Err(Bad::at(start, "the path of the records leads to nothing here").into());
+            return Err(Bad::at(start, Reason::PathToNothing).into());
         }
         Ok(members.at)
     }
@@ -89,8 +89,7 @@ impl<R> Walk<'_, R> {
             Some(b'n') => return Ok(scan::any(bytes, start)?),
             Some(b'{') => return (self.read)(&self.holder, None, start),
             _ => {
-                let reason = "a list of records or a record is expected here";
-                return Err(Bad::at(start, reason).into());
+                return Err(Bad::at(start, Reason::NoRecords).into());
             }
         }
         let mut at = blanks(bytes, start + 1);
@@ -102,11 +101,11 @@ impl<R> Walk<'_, R> {
             match bytes.get(at) {
                 Some(b',') => at = blanks(bytes, at + 1),
                 Some(b']') => return Ok(at + 1),
-                Some(_) => return Err(Bad::at(at, "`,` or `]` is expected here").into()),
+                Some(_) => return Err(Bad::at(at, Reason::NoCommaInList).into()),
                 None => break,
             }
         }
-        Err(Bad::at(at, "ends early").into())
+        Err(Bad::at(at, Reason::EndsEarly).into())
     }
 }
 
@@ -159,9 +158,9 @@ impl<'b, 's> Members<'b, 's> {
                     is_over: false,
                 });
             }
-            (_, None) => "ends early",
-            (Segment::Key(_), _) => "an object is expected here",
-            (Segment::Index(_), _) => "a list is expected here",
+            (_, None) => Reason::EndsEarly,
+            (Segment::Key(_), _) => Reason::NoObject,
+            (Segment::Index(_), _) => Reason::NoList,
         };
         Err(Bad::at(start, reason))
     }
@@ -184,8 +183,8 @@ impl<'b, 's> Members<'b, 's> {
             }
             Some(b',') if self.position > 0 => at = blanks(self.bytes, at + 1),
             Some(_) if self.position == 0 => {}
-            Some(_) => return Err(Bad::at(at, "`,` or a closing bracket is expected here")),
-            None => return Err(Bad::at(at, "ends early")),
+            Some(_) => return Err(Bad::at(at, self.no_comma())),
+            None => return Err(Bad::at(at, Reason::EndsEarly)),
         }
         let (is_wanted, start) = match self.wanted {
             Segment::Index(index) => (*index == self.position, at),
@@ -195,9 +194,16 @@ impl<'b, 's> Members<'b, 's> {
         Ok(Some(Member { start, is_wanted }))
     }
 
+    fn no_comma(&self) -> Reason {
+        match self.wanted {
+            Segment::Key(_) => Reason::NoCommaInObject,
+            Segment::Index(_) => Reason::NoCommaInList,
+        }
+    }
+
     fn key(&self, at: usize, wanted: &str) -> Result<(bool, usize), Bad> {
         if self.bytes.get(at) != Some(&b'"') {
-            return Err(Bad::at(at, "a key is expected here"));
+            return Err(Bad::at(at, Reason::NoKey));
         }
         let (end, escaped) = scan::text(self.bytes, at)?;
         let key = &self.bytes[at + 1..end - 1];
@@ -209,7 +215,7 @@ impl<'b, 's> Members<'b, 's> {
         };
         let colon = blanks(self.bytes, end);
         if self.bytes.get(colon) != Some(&b':') {
-            return Err(Bad::at(colon, "`:` is expected here"));
+            return Err(Bad::at(colon, Reason::NoColon));
         }
         Ok((is_wanted, blanks(self.bytes, colon + 1)))
     }

@@ -13,7 +13,7 @@ use crate::counts::{RecordCounts, RowCounts};
 use crate::encode::{Encoder, Part};
 use crate::reject::{Reject, push_pointer};
 use crate::row::{Failure, Rows, Source};
-use crate::scan::{self, Bad, Found, Scanner};
+use crate::scan::{self, Bad, Found, Reason, Scanner};
 use crate::shape::RECORD;
 use crate::walk;
 
@@ -38,7 +38,7 @@ impl Default for Sizes {
     fn default() -> Self {
         Sizes {
             batch_rows: 1 << 15,
-            batch_bytes: 4 << 20,
+            batch_bytes: 2 << 20,
             row_group_bytes: 32 << 20,
             part_bytes: 128 << 20,
             record_bytes: 256 << 20,
@@ -219,7 +219,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
 
     fn read(&mut self, page: Page<'_>, before: u64) -> Result<(), Stop> {
         if u32::try_from(page.bytes.len()).is_err() {
-            return Err(Bad::at(0, "a page has to be smaller than 4 GiB").into());
+            return Err(Bad::at(0, Reason::PageTooLong).into());
         }
         let paths = &self.compiled.records;
         walk::records(page.bytes, paths, &mut |holder, position, start| {
@@ -246,7 +246,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             Err(bad) => {
                 // Where the brackets balance the next record can still be found.
                 let end = scan::any(page.bytes, start).map_err(|_| bad)?;
-                self.unparsable(page, spot, end, bad.reason)?;
+                self.unparsable(page, spot, end, &bad.reason.to_string())?;
                 return Ok(end);
             }
         };
@@ -314,13 +314,13 @@ impl<'c, S: Sinks> Writer<'c, S> {
         self.counts.broken_pages += 1;
         self.counts.records += 1;
         self.counts.unparsable += 1;
-        let raw = &page.bytes[bad.at.min(page.bytes.len())..];
+        let raw = &page.bytes[bad.place().min(page.bytes.len())..];
         let reject = Reject {
             page: page.number,
             record: None,
             table: None,
             pointer: String::new(),
-            reason: format!("{} (byte {})", bad.reason, bad.at),
+            reason: format!("{} (byte {})", bad.reason, bad.place()),
             raw: &raw[..raw.len().min(self.sizes.reject_bytes)],
             raw_bytes: raw.len() as u64,
         };
