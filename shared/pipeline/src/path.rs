@@ -34,6 +34,11 @@ impl Path {
         Path::default()
     }
 
+    /// The path of these steps.
+    pub fn new(segments: Vec<Segment>) -> Self {
+        Path { segments }
+    }
+
     /// The steps from the root.
     pub fn segments(&self) -> &[Segment] {
         &self.segments

@@ -318,12 +318,7 @@ fn text_of(kind: ColumnType, token: Token<'_>) -> Result<&str, Misfit> {
 #[inline]
 fn push_text(text: &mut String, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
     match token {
-        Token::Text(value) => {
-            if memchr::memchr(0, value.as_bytes()).is_some() {
-                return Err(Misfit::NulCharacter);
-            }
-            text.push_str(value);
-        }
+        Token::Text(value) => text.push_str(value),
         Token::Number(number) if number::is_number(number, false) => text.push_str(number),
         Token::Number(_) => return Err(Misfit::BadJson),
         Token::Bool(value) => text.push_str(if value { "true" } else { "false" }),

@@ -36,6 +36,8 @@
 mod column;
 mod compile;
 mod encode;
+mod infer;
+mod lanes;
 mod misfit;
 mod number;
 mod reference;
@@ -47,10 +49,12 @@ mod shape;
 mod skip;
 mod text;
 mod time;
+mod walk;
 mod writer;
 
 pub use compile::Compiled;
 pub use encode::Part;
+pub use infer::Inference;
 pub use reference::References;
 pub use reject::Reject;
 pub use schema::schema;

@@ -65,16 +65,16 @@ impl<'p> Source<'p> {
     }
 
     fn raw(&self, slot: Slot) -> Result<&'p str, Misfit> {
-        self.cut(slot.start as usize, slot.end as usize)
+        self.cut(slot.start(), slot.end())
     }
 
     fn inner(&self, slot: Slot) -> Result<&'p str, Misfit> {
-        self.cut(slot.start as usize + 1, slot.end as usize - 1)
+        self.cut(slot.start() + 1, slot.end() - 1)
     }
 
     /// The text of a plain value, as conditions compare it; none for null.
     pub fn compared(&self, slot: Slot) -> Option<Cow<'p, str>> {
-        match slot.kind {
+        match slot.kind() {
             Kind::Absent | Kind::Null | Kind::Blocked => None,
             Kind::Text => self.inner(slot).ok().map(Cow::Borrowed),
             Kind::Escaped => self.inner(slot).ok().and_then(unescape).map(Cow::Owned),
@@ -89,7 +89,7 @@ impl<'p> Source<'p> {
         kind: ColumnType,
         scratch: &'s mut String,
     ) -> Result<Token<'s>, Misfit> {
-        Ok(match slot.kind {
+        Ok(match slot.kind() {
             Kind::Absent | Kind::Null => Token::Null,
             Kind::Blocked => return Err(Misfit::Blocked),
             _ if kind == ColumnType::Json => Token::Raw(self.raw(slot)?),
@@ -98,7 +98,7 @@ impl<'p> Source<'p> {
             Kind::True => Token::Bool(true),
             Kind::False => Token::Bool(false),
             Kind::Escaped => {
-                *scratch = unescape(self.inner(slot)?).ok_or(Misfit::BadEscape)?;
+                *scratch = unescaped(self.inner(slot)?)?;
                 Token::Text(scratch)
             }
             Kind::List => Token::Nested(self.raw(slot)?, "a list"),
@@ -107,20 +107,26 @@ impl<'p> Source<'p> {
     }
 
     fn value(&self, slot: Slot) -> Result<Value<'p>, Misfit> {
-        Ok(match slot.kind {
+        Ok(match slot.kind() {
             Kind::Absent | Kind::Null => Value::Null,
             Kind::Blocked => return Err(Misfit::Blocked),
             Kind::Text => Value::Text(Cow::Borrowed(self.inner(slot)?)),
-            Kind::Escaped => {
-                let text = unescape(self.inner(slot)?).ok_or(Misfit::BadEscape)?;
-                Value::Text(Cow::Owned(text))
-            }
+            Kind::Escaped => Value::Text(Cow::Owned(unescaped(self.inner(slot)?)?)),
             Kind::True | Kind::False | Kind::Number => {
                 Value::Literal(Cow::Borrowed(valid(self.raw(slot)?)?))
             }
             Kind::List | Kind::Object => Value::Nested(Cow::Borrowed(valid(self.raw(slot)?)?)),
         })
     }
+}
+
+/// The text behind escapes, which alone can hide a NUL: no database takes one.
+fn unescaped(escaped: &str) -> Result<String, Misfit> {
+    let text = unescape(escaped).ok_or(Misfit::BadEscape)?;
+    if text.contains('\0') {
+        return Err(Misfit::NulCharacter);
+    }
+    Ok(text)
 }
 
 /// JSON that was stepped over is looked at closely before anything is made of it.
@@ -289,6 +295,7 @@ impl Rows {
         }
         let token = match &value {
             Value::Null => Token::Null,
+            Value::Text(text) if text.contains('\0') => return Err(Misfit::NulCharacter),
             Value::Text(text) => Token::Text(text),
             Value::Literal(text) if *text == "true" => Token::Bool(true),
             Value::Literal(text) if *text == "false" => Token::Bool(false),
@@ -459,7 +466,7 @@ fn count(counts: &mut indexmap::IndexMap<String, u64>, name: &str) {
 }
 
 /// The slot of a place; none for the ordinal.
-#[inline]
+#[inline(always)]
 fn slot(plan: &Plan, place: &Place, found: &Found, number: u32, element: Element) -> Option<Slot> {
     match place {
         Place::Own(slot) => Some(found.slot(plan.list, number, *slot)),

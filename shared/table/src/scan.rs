@@ -3,6 +3,9 @@
 //! Keys come in nearly the same order in every record. Each place of the shape remembers the keys in the order
 //! seen last, so the next key is guessed and compared at once; a wrong guess searches and learns.
 
+use std::fmt;
+
+use crate::lanes::Lanes;
 use crate::shape::{ListId, NodeId, RECORD, Shape, SlotId};
 use crate::skip;
 
@@ -11,24 +14,78 @@ pub(crate) const DEPTH: usize = 128;
 /// How many keys of one place are remembered.
 const LEARNED: usize = 128;
 
-/// Why bytes are not a record, and where.
+/// Why bytes are not a record, and where. Small, because every value is answered with one or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bad {
-    pub at: usize,
-    pub reason: &'static str,
+    at: u32,
+    pub reason: Reason,
+}
+
+/// Why bytes are not a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    EndsEarly,
+    NoValue,
+    NoKey,
+    NoColon,
+    NoCommaInObject,
+    NoCommaInList,
+    NoRecords,
+    NoObject,
+    NoList,
+    PathToNothing,
+    SomethingFollows,
+    KeyTwice,
+    RecordsTwice,
+    ControlCharacter,
+    KeyEscape,
+    TooDeep,
+    ValueTooLong,
+    PageTooLong,
 }
 
 impl Bad {
-    pub fn at(at: usize, reason: &'static str) -> Self {
-        Bad { at, reason }
+    pub fn at(at: usize, reason: Reason) -> Self {
+        Bad {
+            at: at as u32,
+            reason,
+        }
+    }
+
+    pub fn place(self) -> usize {
+        self.at as usize
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Reason::EndsEarly => "ends early",
+            Reason::NoValue => "a value is expected here",
+            Reason::NoKey => "a key is expected here",
+            Reason::NoColon => "`:` is expected here",
+            Reason::NoCommaInObject => "`,` or `}` is expected here",
+            Reason::NoCommaInList => "`,` or `]` is expected here",
+            Reason::NoRecords => "a list of records or a record is expected here",
+            Reason::NoObject => "an object is expected here",
+            Reason::NoList => "a list is expected here",
+            Reason::PathToNothing => "the path of the records leads to nothing here",
+            Reason::SomethingFollows => "something follows the page's value",
+            Reason::KeyTwice => "a key occurs twice",
+            Reason::RecordsTwice => "the key of the records occurs twice",
+            Reason::ControlCharacter => "a control character stands in a text",
+            Reason::KeyEscape => "a key has an escape that is no character",
+            Reason::TooDeep => "nested too deeply",
+            Reason::ValueTooLong => "a value is too long",
+            Reason::PageTooLong => "a page has to be smaller than 4 GiB",
+        })
     }
 }
 
 /// What stands in a slot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Nothing: the record has no such member.
-    #[default]
     Absent,
     Null,
     True,
@@ -44,12 +101,60 @@ pub(crate) enum Kind {
     Blocked,
 }
 
-/// Where a value stands in the page, quotes and brackets included.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Slot {
-    pub start: u32,
-    pub end: u32,
-    pub kind: Kind,
+/// The kinds by their number, filled up to what four bits can say.
+const KINDS: [Kind; 16] = {
+    let mut kinds = [Kind::Absent; 16];
+    let all = [
+        Kind::Absent,
+        Kind::Null,
+        Kind::True,
+        Kind::False,
+        Kind::Number,
+        Kind::Text,
+        Kind::Escaped,
+        Kind::List,
+        Kind::Object,
+        Kind::Blocked,
+    ];
+    let mut index = 0;
+    while index < all.len() {
+        kinds[all[index] as usize] = all[index];
+        index += 1;
+    }
+    kinds
+};
+
+/// Where a value stands in the page, quotes and brackets included: start, length and kind in one word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Slot(u64);
+
+/// A single value is shorter than this.
+const LONGEST: usize = 1 << 28;
+
+impl Slot {
+    #[inline]
+    fn new(start: usize, end: usize, kind: Kind) -> Self {
+        Slot((start as u64) << 32 | ((end - start) as u64) << 4 | kind as u64)
+    }
+
+    #[inline]
+    pub fn kind(self) -> Kind {
+        KINDS[(self.0 & 15) as usize]
+    }
+
+    #[inline]
+    pub fn start(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    #[inline]
+    pub fn end(self) -> usize {
+        self.start() + (self.0 as u32 >> 4) as usize
+    }
+
+    fn blocked(self) -> Self {
+        Slot::new(self.start(), self.end(), Kind::Blocked)
+    }
 }
 
 /// The elements of one list of a record.
@@ -246,6 +351,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Reads a value. What is plain is read where the value stands, so that only nesting costs a call.
+    #[inline(always)]
     fn value(&mut self, at: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
         let shape = self.shape;
         let node = &shape.nodes[id as usize];
@@ -264,26 +371,28 @@ impl Pass<'_> {
             Some(b'n') => (word(self.bytes, at, b"null")?, Kind::Null),
             Some(b't') => (word(self.bytes, at, b"true")?, Kind::True),
             Some(b'f') => (word(self.bytes, at, b"false")?, Kind::False),
-            Some(_) => return Err(Bad::at(at, "a value is expected here")),
-            None => return Err(Bad::at(at, "ends early")),
-        };
-        let value = Slot {
-            start: at as u32,
-            end: end as u32,
-            kind,
+            Some(_) => return Err(Bad::at(at, Reason::NoValue)),
+            None => return Err(Bad::at(at, Reason::EndsEarly)),
         };
         if let Some(slot) = node.slot {
-            self.found.set(home, slot, value);
+            if end - at >= LONGEST {
+                return Err(Bad::at(at, Reason::ValueTooLong));
+            }
+            self.found.set(home, slot, Slot::new(at, end, kind));
         }
-        if kind != Kind::Null {
-            self.block_others(id, home, value);
+        let object_missed = kind != Kind::Object && !node.members.is_empty();
+        let list_missed = kind != Kind::List && node.opens_list();
+        if (object_missed || list_missed) && kind != Kind::Null {
+            let shown = end.min(at + LONGEST - 1);
+            self.block(id, home, Slot::new(at, shown, kind));
         }
         Ok(end)
     }
 
+    #[inline(never)]
     fn object(&mut self, start: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
         if depth > DEPTH {
-            return Err(Bad::at(start, "nested too deeply"));
+            return Err(Bad::at(start, Reason::TooDeep));
         }
         let node = &self.shape.nodes[id as usize];
         let mut at = blanks(self.bytes, start + 1);
@@ -298,7 +407,7 @@ impl Pass<'_> {
             at = blanks(self.bytes, after);
             at = match member {
                 Some(member) if !seen.insert(member) => {
-                    return Err(Bad::at(key_at, "a key occurs twice"));
+                    return Err(Bad::at(key_at, Reason::KeyTwice));
                 }
                 Some(member) => {
                     let child = node.members[usize::from(member)].node;
@@ -319,8 +428,8 @@ impl Pass<'_> {
             match self.bytes.get(at) {
                 Some(b',') => at = blanks(self.bytes, at + 1),
                 Some(b'}') => return Ok(at + 1),
-                Some(_) => return Err(Bad::at(at, "`,` or `}` is expected here")),
-                None => return Err(Bad::at(at, "ends early")),
+                Some(_) => return Err(Bad::at(at, Reason::NoCommaInObject)),
+                None => return Err(Bad::at(at, Reason::EndsEarly)),
             }
         }
     }
@@ -352,8 +461,8 @@ impl Pass<'_> {
     ) -> Result<(Option<u16>, usize), Bad> {
         if self.bytes.get(at) != Some(&b'"') {
             return Err(match self.bytes.get(at) {
-                Some(_) => Bad::at(at, "a key is expected here"),
-                None => Bad::at(at, "ends early"),
+                Some(_) => Bad::at(at, Reason::NoKey),
+                None => Bad::at(at, Reason::EndsEarly),
             });
         }
         let (end, escaped) = text(self.bytes, at)?;
@@ -361,14 +470,14 @@ impl Pass<'_> {
         let node = &self.shape.nodes[id as usize];
         let member = if escaped {
             let key = str::from_utf8(key).ok().and_then(crate::text::unescape);
-            let key = key.ok_or(Bad::at(at, "a key has an escape that is no character"))?;
+            let key = key.ok_or(Bad::at(at, Reason::KeyEscape))?;
             node.member(key.as_bytes())
         } else {
             node.member(key)
         };
         let colon = blanks(self.bytes, end);
         if self.bytes.get(colon) != Some(&b':') {
-            return Err(Bad::at(colon, "`:` is expected here"));
+            return Err(Bad::at(colon, Reason::NoColon));
         }
         if !escaped && colon == end {
             self.learn(id, guess, at..colon + 1, member);
@@ -394,9 +503,10 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(never)]
     fn list(&mut self, start: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
         if depth > DEPTH {
-            return Err(Bad::at(start, "nested too deeply"));
+            return Err(Bad::at(start, Reason::TooDeep));
         }
         let node = &self.shape.nodes[id as usize];
         let mut at = blanks(self.bytes, start + 1);
@@ -433,57 +543,48 @@ impl Pass<'_> {
             match self.bytes.get(at) {
                 Some(b',') => at = blanks(self.bytes, at + 1),
                 Some(b']') => return Ok(at + 1),
-                Some(_) => return Err(Bad::at(at, "`,` or `]` is expected here")),
+                Some(_) => return Err(Bad::at(at, Reason::NoCommaInList)),
                 None => break,
             }
         }
-        Err(Bad::at(at, "ends early"))
+        Err(Bad::at(at, Reason::EndsEarly))
     }
 
     /// Marks what was looked for inside of a value that is of another kind.
-    #[inline]
-    fn block_others(&mut self, id: NodeId, home: Home, value: Slot) {
-        let node = &self.shape.nodes[id as usize];
-        let object_missed = value.kind != Kind::Object && !node.members.is_empty();
-        let list_missed = value.kind != Kind::List && node.opens_list();
-        if object_missed || list_missed {
-            self.block(id, home, value);
-        }
-    }
-
     #[cold]
     fn block(&mut self, id: NodeId, home: Home, value: Slot) {
         let shape = self.shape;
         let node = &shape.nodes[id as usize];
-        let members = node.members.iter().map(|member| member.node);
-        let items = node.items.iter().map(|(_, item)| *item);
         let mut missed: Vec<NodeId> = Vec::new();
-        if value.kind != Kind::Object {
-            missed.extend(members);
+        if value.kind() != Kind::Object {
+            missed.extend(node.members.iter().map(|member| member.node));
         }
-        if value.kind != Kind::List {
-            missed.extend(items);
+        if value.kind() != Kind::List {
+            missed.extend(node.items.iter().map(|(_, item)| *item));
             if let Some(list) = node.list {
                 self.found.lists[usize::from(list)].blocked = Some(value);
             }
         }
         for child in missed {
             if let Some(slot) = shape.nodes[child as usize].slot {
-                let kind = Kind::Blocked;
-                self.found.set(home, slot, Slot { kind, ..value });
+                self.found.set(home, slot, value.blocked());
             }
-            let blocked = Slot {
-                kind: Kind::Blocked,
-                ..value
-            };
-            self.block(child, home, blocked);
+            self.block(child, home, value.blocked());
         }
     }
 }
 
 /// The next byte that is not white space.
-#[inline]
-pub(crate) fn blanks(bytes: &[u8], mut at: usize) -> usize {
+#[inline(always)]
+pub(crate) fn blanks(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(byte) if *byte > b' ' => at,
+        _ => more_blanks(bytes, at),
+    }
+}
+
+#[inline(never)]
+fn more_blanks(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\t' | b'\r') = bytes.get(at) {
         at += 1;
     }
@@ -499,14 +600,21 @@ pub(crate) fn any(bytes: &[u8], at: usize) -> Result<usize, Bad> {
         Some(b'n') => word(bytes, at, b"null"),
         Some(b't') => word(bytes, at, b"true"),
         Some(b'f') => word(bytes, at, b"false"),
-        Some(_) => Err(Bad::at(at, "a value is expected here")),
-        None => Err(Bad::at(at, "ends early")),
+        Some(_) => Err(Bad::at(at, Reason::NoValue)),
+        None => Err(Bad::at(at, Reason::EndsEarly)),
     }
 }
 
 /// The end of the number that starts at `at`; whether it is one is seen when it is converted.
 #[inline]
 fn scalar(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(lanes) = Lanes::at(bytes, at) {
+        let stops = lanes.stop_number();
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize;
+        }
+        at += 16;
+    }
     while let Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') = bytes.get(at) {
         at += 1;
     }
@@ -517,11 +625,8 @@ fn word(bytes: &[u8], at: usize, word: &[u8]) -> Result<usize, Bad> {
     if bytes[at..].starts_with(word) {
         return Ok(at + word.len());
     }
-    Err(Bad::at(at, "a value is expected here"))
+    Err(Bad::at(at, Reason::NoValue))
 }
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The end of the text whose quote stands at `at`, and whether it has escapes.
 #[inline]
@@ -529,13 +634,13 @@ pub(crate) fn text(bytes: &[u8], at: usize) -> Result<(usize, bool), Bad> {
     let mut at = at + 1;
     let mut escaped = false;
     loop {
-        while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-            let stops = stops(u64::from_le_bytes(*eight));
+        while let Some(lanes) = Lanes::at(bytes, at) {
+            let stops = lanes.stop_text();
             if stops != 0 {
-                at += stops.trailing_zeros() as usize / 8;
+                at += stops.trailing_zeros() as usize;
                 break;
             }
-            at += 8;
+            at += 16;
         }
         match bytes.get(at) {
             Some(b'"') => return Ok((at + 1, escaped)),
@@ -544,21 +649,10 @@ pub(crate) fn text(bytes: &[u8], at: usize) -> Result<(usize, bool), Bad> {
                 at += 2;
             }
             Some(byte) if *byte < b' ' => {
-                return Err(Bad::at(at, "a control character stands in a text"));
+                return Err(Bad::at(at, Reason::ControlCharacter));
             }
             Some(_) => at += 1,
-            None => return Err(Bad::at(bytes.len(), "ends early")),
+            None => return Err(Bad::at(bytes.len(), Reason::EndsEarly)),
         }
     }
-}
-
-/// The high bits of the bytes that end a run of plain characters: quote, backslash, control characters. The
-/// lowest one set is exact.
-#[inline]
-fn stops(word: u64) -> u64 {
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero(word ^ (ONES * b'"' as u64));
-    let backslash = zero(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
-    (quote | backslash | control) & HIGHS
 }

@@ -1,10 +1,7 @@
 //! Steps over JSON that no column wants: 64 bytes at a time, balancing quotes and brackets and nothing else.
 
-use crate::scan::{Bad, DEPTH};
-
-const LOW_BITS: u64 = 0x0101_0101_0101_0101;
-/// Gathers the lowest bit of each byte of a word into its highest byte.
-const GATHER: u64 = 0x0102_0408_1020_4080;
+use crate::lanes::Lanes;
+use crate::scan::{Bad, DEPTH, Reason};
 
 /// The end of the object or list that opens at `at`.
 pub(crate) fn container(bytes: &[u8], at: usize) -> Result<usize, Bad> {
@@ -32,11 +29,11 @@ fn close(bytes: &[u8], mut at: usize, mut depth: usize) -> Result<usize, Bad> {
             return Ok(at + end + 1);
         }
         if depth > DEPTH {
-            return Err(Bad::at(at, "nested too deeply"));
+            return Err(Bad::at(at, Reason::TooDeep));
         }
         at += 64;
         if at >= bytes.len() {
-            return Err(Bad::at(bytes.len(), "ends early"));
+            return Err(Bad::at(bytes.len(), Reason::EndsEarly));
         }
     }
 }
@@ -59,6 +56,7 @@ fn close_in_block(opens: u64, closes: u64, depth: &mut usize) -> Option<usize> {
 }
 
 /// One bit a byte for what matters in 64 bytes.
+#[derive(Default)]
 struct Block {
     quotes: u64,
     backslashes: u64,
@@ -79,28 +77,19 @@ impl Block {
     }
 
     fn of(bytes: &[u8; 64]) -> Self {
-        // `[` and `{`, `]` and `}` differ in one bit only.
-        Block {
-            quotes: bits(bytes, |byte| byte == b'"'),
-            backslashes: bits(bytes, |byte| byte == b'\\'),
-            opens: bits(bytes, |byte| byte | 0x20 == b'{'),
-            closes: bits(bytes, |byte| byte | 0x20 == b'}'),
+        let (sixteens, _) = bytes.as_chunks::<16>();
+        let mut block = Block::default();
+        for (index, sixteen) in sixteens.iter().enumerate() {
+            let lanes = Lanes::of(sixteen);
+            let place = 16 * index;
+            block.quotes |= u64::from(lanes.are(b'"')) << place;
+            block.backslashes |= u64::from(lanes.are(b'\\')) << place;
+            // `[` and `{`, `]` and `}` differ in the same bit as letters of two cases.
+            block.opens |= u64::from(lanes.are_in_either_case(b'{')) << place;
+            block.closes |= u64::from(lanes.are_in_either_case(b'}')) << place;
         }
+        block
     }
-}
-
-#[inline(always)]
-fn bits(bytes: &[u8; 64], is: impl Fn(u8) -> bool) -> u64 {
-    let mut flags = [0u8; 64];
-    for (flag, byte) in flags.iter_mut().zip(bytes) {
-        *flag = u8::from(is(*byte));
-    }
-    let mut mask = 0;
-    for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        let word = u64::from_le_bytes(*eight) & LOW_BITS;
-        mask |= (word.wrapping_mul(GATHER) >> 56) << (8 * index);
-    }
-    mask
 }
 
 /// Every bit becomes the parity of the bits up to it: 1 from an opening quote to before the closing one.

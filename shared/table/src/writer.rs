@@ -13,9 +13,9 @@ use crate::compile::{Compiled, Place, Plan, Route};
 use crate::encode::{Encoder, Part};
 use crate::reject::{Reject, push_pointer};
 use crate::row::{Failure, Rows, Source};
-use crate::scan::{self, Bad, Found, Scanner, blanks};
+use crate::scan::{self, Bad, Found, Reason, Scanner};
 use crate::shape::RECORD;
-use crate::text::unescape;
+use crate::walk;
 
 /// How large things may become.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ impl Default for Sizes {
     fn default() -> Self {
         Sizes {
             batch_rows: 1 << 15,
-            batch_bytes: 4 << 20,
+            batch_bytes: 2 << 20,
             row_group_bytes: 32 << 20,
             part_bytes: 128 << 20,
             record_bytes: 256 << 20,
@@ -219,110 +219,24 @@ impl<'c, S: Sinks> Writer<'c, S> {
 
     fn read(&mut self, page: Page<'_>, before: u64) -> Result<(), Stop> {
         if u32::try_from(page.bytes.len()).is_err() {
-            return Err(Bad::at(0, "a page has to be smaller than 4 GiB").into());
+            return Err(Bad::at(0, Reason::PageTooLong).into());
         }
-        let start = blanks(page.bytes, 0);
-        let path = self.records_path(page.bytes, start)?;
-        let mut pointer = String::new();
-        let walk = Walk { page, before };
-        let end = self.walk(&walk, start, path.segments(), &mut pointer)?;
-        let end = blanks(page.bytes, end);
-        if end < page.bytes.len() {
-            return Err(Bad::at(end, "something follows the page's value").into());
-        }
-        Ok(())
-    }
-
-    /// The first of the paths that leads to something in this page.
-    fn records_path(&self, bytes: &[u8], start: usize) -> Result<&'c Path, Bad> {
         let paths = &self.compiled.records;
-        for path in &paths[..paths.len() - 1] {
-            if leads_somewhere(bytes, start, path.segments())? {
-                return Ok(path);
-            }
-        }
-        Ok(&paths[paths.len() - 1])
-    }
-
-    /// Reads the records under a path and answers where the value ends at which the path started.
-    fn walk(
-        &mut self,
-        walk: &Walk<'_>,
-        start: usize,
-        segments: &[Segment],
-        pointer: &mut String,
-    ) -> Result<usize, Stop> {
-        let Some((segment, rest)) = segments.split_first() else {
-            return self.records(walk, start, pointer);
-        };
-        let bytes = walk.page.bytes;
-        let mut reached = false;
-        let mut members = Members::of(bytes, start, segment)?;
-        while let Some(member) = members.next()? {
-            let end = if member.is_wanted && reached {
-                return Err(Bad::at(member.start, "the key of the records occurs twice").into());
-            } else if member.is_wanted {
-                reached = true;
-                match segment {
-                    Segment::Key(key) => push_pointer(pointer, key),
-                    Segment::Index(index) => push_pointer(pointer, &index.to_string()),
-                }
-                self.walk(walk, member.start, rest, pointer)?
-            } else {
-                scan::any(bytes, member.start)?
+        walk::records(page.bytes, paths, &mut |holder, position, start| {
+            let spot = Spot {
+                holder,
+                position,
+                record: self.counts.records - before,
+                start,
             };
-            members.at = end;
-        }
-        if !reached {
-            return Err(Bad::at(start, "the path of the records leads to nothing here").into());
-        }
-        Ok(members.at)
-    }
-
-    fn records(&mut self, walk: &Walk<'_>, start: usize, holder: &str) -> Result<usize, Stop> {
-        let bytes = walk.page.bytes;
-        match bytes.get(start) {
-            Some(b'[') => {}
-            Some(b'n') => return Ok(scan::any(bytes, start)?),
-            Some(b'{') => return self.record(walk, start, holder, None),
-            _ => {
-                return Err(
-                    Bad::at(start, "a list of records or a record is expected here").into(),
-                );
-            }
-        }
-        let mut at = blanks(bytes, start + 1);
-        if bytes.get(at) == Some(&b']') {
-            return Ok(at + 1);
-        }
-        for position in 0.. {
-            at = blanks(bytes, self.record(walk, at, holder, Some(position))?);
-            match bytes.get(at) {
-                Some(b',') => at = blanks(bytes, at + 1),
-                Some(b']') => return Ok(at + 1),
-                Some(_) => return Err(Bad::at(at, "`,` or `]` is expected here").into()),
-                None => break,
-            }
-        }
-        Err(Bad::at(at, "ends early").into())
+            self.record(page, &spot)
+        })
     }
 
     /// Reads one record and answers where it ends.
     #[inline]
-    fn record(
-        &mut self,
-        walk: &Walk<'_>,
-        start: usize,
-        holder: &str,
-        position: Option<u64>,
-    ) -> Result<usize, Stop> {
-        let page = walk.page;
-        let spot = Spot {
-            holder,
-            position,
-            record: self.counts.records - walk.before,
-            start,
-        };
+    fn record(&mut self, page: Page<'_>, spot: &Spot<'_>) -> Result<usize, Stop> {
+        let start = spot.start;
         let shape = &self.compiled.shape;
         let scanned = self
             .scanner
@@ -332,7 +246,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             Err(bad) => {
                 // Where the brackets balance the next record can still be found.
                 let end = scan::any(page.bytes, start).map_err(|_| bad)?;
-                self.unparsable(page, &spot, end, bad.reason)?;
+                self.unparsable(page, spot, end, &bad.reason.to_string())?;
                 return Ok(end);
             }
         };
@@ -341,17 +255,17 @@ impl<'c, S: Sinks> Writer<'c, S> {
             None => match str::from_utf8(&page.bytes[start..end]) {
                 Ok(text) => Source { text, start },
                 Err(_) => {
-                    self.unparsable(page, &spot, end, "not UTF-8")?;
+                    self.unparsable(page, spot, end, "not UTF-8")?;
                     return Ok(end);
                 }
             },
         };
         if page.bytes[start] != b'{' && self.wants_object() {
-            self.unparsable(page, &spot, end, "a record has to be an object")?;
+            self.unparsable(page, spot, end, "a record has to be an object")?;
             return Ok(end);
         }
         self.counts.records += 1;
-        self.route(page, &spot, source, end)?;
+        self.route(page, spot, source, end)?;
         Ok(end)
     }
 
@@ -400,13 +314,13 @@ impl<'c, S: Sinks> Writer<'c, S> {
         self.counts.broken_pages += 1;
         self.counts.records += 1;
         self.counts.unparsable += 1;
-        let raw = &page.bytes[bad.at.min(page.bytes.len())..];
+        let raw = &page.bytes[bad.place().min(page.bytes.len())..];
         let reject = Reject {
             page: page.number,
             record: None,
             table: None,
             pointer: String::new(),
-            reason: format!("{} (byte {})", bad.reason, bad.at),
+            reason: format!("{} (byte {})", bad.reason, bad.place()),
             raw: &raw[..raw.len().min(self.sizes.reject_bytes)],
             raw_bytes: raw.len() as u64,
         };
@@ -609,115 +523,5 @@ fn push_path(pointer: &mut String, path: &Path) {
             Segment::Key(key) => push_pointer(pointer, key),
             Segment::Index(index) => push_pointer(pointer, &index.to_string()),
         }
-    }
-}
-
-/// What stays the same while a page is walked.
-struct Walk<'p> {
-    page: Page<'p>,
-    /// The records before the page.
-    before: u64,
-}
-
-/// Whether a path leads to a value in the page, null included.
-fn leads_somewhere(bytes: &[u8], start: usize, segments: &[Segment]) -> Result<bool, Bad> {
-    let Some((segment, rest)) = segments.split_first() else {
-        return Ok(true);
-    };
-    let fits = match segment {
-        Segment::Key(_) => b'{',
-        Segment::Index(_) => b'[',
-    };
-    if bytes.get(start) != Some(&fits) {
-        return Ok(false);
-    }
-    let mut members = Members::of(bytes, start, segment)?;
-    while let Some(member) = members.next()? {
-        if member.is_wanted {
-            return leads_somewhere(bytes, member.start, rest);
-        }
-        members.at = scan::any(bytes, member.start)?;
-    }
-    Ok(false)
-}
-
-/// Goes over the members of an object, or the elements of a list, outside of records. After each, `at` has to be
-/// set to the value's end.
-struct Members<'b, 's> {
-    bytes: &'b [u8],
-    wanted: &'s Segment,
-    at: usize,
-    position: usize,
-    is_over: bool,
-}
-
-struct Member {
-    start: usize,
-    is_wanted: bool,
-}
-
-impl<'b, 's> Members<'b, 's> {
-    fn of(bytes: &'b [u8], start: usize, wanted: &'s Segment) -> Result<Self, Bad> {
-        let expected = match (wanted, bytes.get(start)) {
-            (Segment::Key(_), Some(b'{')) | (Segment::Index(_), Some(b'[')) => None,
-            (_, None) => Some("ends early"),
-            (Segment::Key(_), _) => Some("an object is expected here"),
-            (Segment::Index(_), _) => Some("a list is expected here"),
-        };
-        match expected {
-            Some(reason) => Err(Bad::at(start, reason)),
-            None => Ok(Members {
-                bytes,
-                wanted,
-                at: start + 1,
-                position: 0,
-                is_over: false,
-            }),
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<Member>, Bad> {
-        let mut at = blanks(self.bytes, self.at);
-        let close = match self.wanted {
-            Segment::Key(_) => b'}',
-            Segment::Index(_) => b']',
-        };
-        match self.bytes.get(at) {
-            _ if self.is_over => return Ok(None),
-            Some(byte) if *byte == close => {
-                self.at = at + 1;
-                self.is_over = true;
-                return Ok(None);
-            }
-            Some(b',') if self.position > 0 => at = blanks(self.bytes, at + 1),
-            Some(_) if self.position == 0 => {}
-            Some(_) => return Err(Bad::at(at, "`,` or a closing bracket is expected here")),
-            None => return Err(Bad::at(at, "ends early")),
-        }
-        let (is_wanted, start) = match self.wanted {
-            Segment::Index(index) => (*index == self.position, at),
-            Segment::Key(key) => self.key(at, key)?,
-        };
-        self.position += 1;
-        Ok(Some(Member { start, is_wanted }))
-    }
-
-    fn key(&self, at: usize, wanted: &str) -> Result<(bool, usize), Bad> {
-        if self.bytes.get(at) != Some(&b'"') {
-            return Err(Bad::at(at, "a key is expected here"));
-        }
-        let (end, escaped) = scan::text(self.bytes, at)?;
-        let key = &self.bytes[at + 1..end - 1];
-        let is_wanted = if escaped {
-            let key = str::from_utf8(key).ok().and_then(unescape);
-            key.as_deref() == Some(wanted)
-        } else {
-            key == wanted.as_bytes()
-        };
-        let colon = blanks(self.bytes, end);
-        if self.bytes.get(colon) != Some(&b':') {
-            return Err(Bad::at(colon, "`:` is expected here"));
-        }
-        Ok((is_wanted, blanks(self.bytes, colon + 1)))
     }
 }

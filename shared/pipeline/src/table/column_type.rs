@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 /// - `bool`: `true`, `false`
 /// - `int16`, `int32`, `int64`: whole numbers written without point and exponent
 /// - `float64`: the nearest double; infinite and underflowing numbers do not fit
-/// - `decimal(p,s)`: p digits (38 at most), s of them after the point; no digit is dropped (see `round`)
+/// - `decimal(p,s)`: p digits (38 at most), s of them after the point; none but zeros is dropped (see
+///   `round`)
 /// - `date`: `2024-03-26`, or as `formats` say
-/// - `time`: a time of day to the microsecond
-/// - `timestamp`: to the microsecond; see `timezone` and `formats`
+/// - `time`: a time of day to the microsecond; finer digits are cut off
+/// - `timestamp`: to the microsecond, finer digits are cut off; see `timezone` and `formats`
 /// - `json`: the value as it was written
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]

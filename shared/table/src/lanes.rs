@@ -1,0 +1,77 @@
+//! Sixteen bytes looked at at once: one bit a byte for what is asked of them.
+
+use wide::u8x16;
+
+/// Sixteen bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes(u8x16);
+
+impl Lanes {
+    #[inline(always)]
+    pub fn of(bytes: &[u8; 16]) -> Self {
+        Lanes(u8x16::new(*bytes))
+    }
+
+    /// The sixteen bytes from `at`, if there are so many.
+    #[inline(always)]
+    pub fn at(bytes: &[u8], at: usize) -> Option<Self> {
+        let sixteen = bytes.get(at..)?.first_chunk()?;
+        Some(Lanes::of(sixteen))
+    }
+
+    /// Where a byte stands.
+    #[inline(always)]
+    pub fn are(self, byte: u8) -> u32 {
+        self.0.simd_eq(u8x16::splat(byte)).to_bitmask()
+    }
+
+    /// Where a byte stands, or the one that differs from it only in the bit that parts `a` from `A`.
+    #[inline(always)]
+    pub fn are_in_either_case(self, byte: u8) -> u32 {
+        let lower = self.0 | u8x16::splat(0x20);
+        lower.simd_eq(u8x16::splat(byte | 0x20)).to_bitmask()
+    }
+
+    /// Where a text cannot simply go on: quotes, backslashes, control characters.
+    #[inline(always)]
+    pub fn stop_text(self) -> u32 {
+        let last_control = u8x16::splat(0x1f);
+        let stops = self.0.simd_eq(u8x16::splat(b'"'))
+            | self.0.simd_eq(u8x16::splat(b'\\'))
+            | self.0.max(last_control).simd_eq(last_control);
+        stops.to_bitmask()
+    }
+
+    /// Where a number ends. A slash passes for a part of it here, and is found out when it is converted.
+    #[inline(always)]
+    pub fn stop_number(self) -> u32 {
+        let from_minus = self.0 - u8x16::splat(b'-');
+        let to_nine = u8x16::splat(b'9' - b'-');
+        let parts = from_minus.min(to_nine).simd_eq(from_minus)
+            | (self.0 | u8x16::splat(0x20)).simd_eq(u8x16::splat(b'e'))
+            | self.0.simd_eq(u8x16::splat(b'+'));
+        !parts.to_bitmask() & 0xffff
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_told_apart() {
+        for byte in 0..=255u8 {
+            let lanes = Lanes::of(&[byte; 16]);
+            let all = |is: bool| if is { 0xffff } else { 0 };
+            assert_eq!(lanes.are(b'"'), all(byte == b'"'));
+            assert_eq!(
+                lanes.are_in_either_case(b'{'),
+                all(byte == b'{' || byte == b'[')
+            );
+            let stops = byte == b'"' || byte == b'\\' || byte < b' ';
+            assert_eq!(lanes.stop_text(), all(stops), "{byte}");
+            let part = byte.is_ascii_digit() || b"+-./eE".contains(&byte);
+            assert_eq!(lanes.stop_number(), all(!part), "{byte}");
+        }
+    }
+}
