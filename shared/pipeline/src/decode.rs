@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use crate::problem::{LOCATED, Location, Problem, Problems, is_near, suggestion};
+use crate::secret::IN_PLAIN_TEXT;
 
 /// What decoding made of a text.
 #[derive(Debug)]
@@ -70,11 +71,42 @@ fn syntax_problem(error: &serde_saphyr::Error) -> Problem {
     let message = error.to_string();
     let message = message.lines().next().unwrap_or_default();
     let message = message.split(" at line ").next().unwrap_or(message);
+    let (message, remedy) = in_our_words(message);
     Problem {
         at,
         message: format!("not readable as YAML: {message}"),
-        remedy: None,
+        remedy: remedy.map(str::to_owned),
+        private: false,
     }
+}
+
+/// The parser's message for the commonest slips, said to the author of a definition and not of a parser.
+fn in_our_words(message: &str) -> (String, Option<&'static str>) {
+    let twice = message
+        .strip_prefix("duplicate mapping key: ")
+        .and_then(|rest| rest.split(", set ").next());
+    if let Some(key) = twice {
+        return (
+            format!("the key `{key}` stands here for the second time"),
+            Some("keep one of the two"),
+        );
+    }
+    let remedies = [
+        (
+            "mapping values are not allowed",
+            "put a text that holds `: ` in quotes; else the line is indented otherwise than those above",
+        ),
+        ("tabs disallowed", "indent with blanks"),
+        (
+            "unknown anchor",
+            "write `&name` before the value that `*name` repeats, further up",
+        ),
+    ];
+    let remedy = remedies
+        .iter()
+        .find(|(part, _)| message.contains(part))
+        .map(|(_, remedy)| *remedy);
+    (message.to_owned(), remedy)
 }
 
 #[derive(Debug)]
@@ -243,6 +275,8 @@ struct Mistake {
     rule: bool,
     /// Whether it only follows from an entry that was taken out before.
     follows: bool,
+    /// Whether what stands there may be a credential.
+    private: bool,
 }
 
 impl Mistake {
@@ -255,6 +289,7 @@ impl Mistake {
             missing: None,
             rule: false,
             follows: false,
+            private: false,
         }
     }
 
@@ -280,6 +315,7 @@ impl Mistake {
             at: self.at.unwrap_or_default(),
             message: self.message,
             remedy: self.remedy,
+            private: self.private,
         }
     }
 }
@@ -302,6 +338,7 @@ impl de::Error for Mistake {
         };
         Mistake {
             rule: true,
+            private: IN_PLAIN_TEXT.contains(&mistake.message.as_str()),
             ..mistake
         }
     }

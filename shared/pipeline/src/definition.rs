@@ -21,6 +21,7 @@ use crate::resource::ResourceDefinition;
 use crate::schedule::Schedule;
 use crate::source::{SourceDefinition, check_resources};
 use crate::sql::Relation;
+use crate::table::column::Source;
 use crate::table::{self, TableDefinition};
 use crate::window::Window;
 
@@ -193,8 +194,10 @@ impl Definition {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         parameter::check(&self.parameters, problems);
         self.source.check(&values, problems);
+        self.check_address(problems);
         check_resources(&self.resources, &values, problems);
         self.check_references(bundle, problems);
+        self.check_lookups(bundle, problems);
         let offered = table::check::Known {
             resources: self
                 .resources
@@ -203,19 +206,19 @@ impl Definition {
                 .chain(self.reference_names())
                 .collect(),
             references: self.reference_names().collect(),
-            values,
+            values: values.clone(),
             removed,
         };
         table::check::check(&self.tables, &offered, problems);
         let tables = self.known_tables();
-        self.destinations.check(&tables, problems);
+        self.destinations.check(&tables, &values, problems);
         let mut with_models = tables.clone();
         self.check_models(bundle, &mut with_models, problems);
         for check in &self.checks {
             check.check(&tables, problems);
             self.check_query(check, bundle, problems);
         }
-        export::check(&self.exports, &with_models, problems);
+        export::check(&self.exports, &with_models, &values, problems);
     }
 
     fn reference_names(&self) -> impl Iterator<Item = &str> {
@@ -250,28 +253,82 @@ impl Definition {
                 );
             }
             if !bundle.files.contains_key(&reference.file.value) {
-                let known: Vec<&str> = bundle.files.keys().map(String::as_str).collect();
-                problems.add_with(
+                problems.no_file(
                     reference.file.at,
-                    format!(
-                        "there is no file `{}` in the pipeline's folder",
-                        reference.file.value
-                    ),
-                    suggestion(&reference.file, &known),
+                    &reference.file.value,
+                    bundle.files.keys(),
                 );
             }
         }
+    }
+
+    /// Whether the columns that look-ups name are in the reference tables' first lines.
+    fn check_lookups(&self, bundle: &Bundle, problems: &mut Problems) {
+        let declared = self.tables.values();
+        let columns = declared.filter_map(|table| table.columns.declared());
+        for column in columns.flat_map(IndexMap::values) {
+            let Source::Lookup(lookup) = &column.source else {
+                continue;
+            };
+            let reference = self.references.get(&lookup.reference.value);
+            let file = reference.and_then(|reference| bundle.files.get(&reference.file.value));
+            let Some(text) = file else { continue };
+            let names = header(text);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let matched = lookup.matching.iter();
+            let wanted = matched.map(|(name, column)| (name, column.at));
+            for (name, at) in wanted.chain([(&lookup.take.value, lookup.take.at)]) {
+                if !names.contains(&name.as_str()) {
+                    let reference = &*lookup.reference;
+                    problems.add_with(
+                        at,
+                        format!("the reference table `{reference}` has no column `{name}`"),
+                        suggestion(name, &names),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Whether the source has a good address with the parameters as they are where none is given.
+    fn check_address(&self, problems: &mut Problems) {
+        let base_url = &self.source.base_url;
+        let defaults = self.parameters.iter().filter_map(|(name, parameter)| {
+            let default = parameter.default.as_ref()?;
+            Some((name.as_ref(), default))
+        });
+        let defaults: BTreeMap<&str, &Located<String>> = defaults.collect();
+        if !base_url
+            .references()
+            .all(|name| defaults.contains_key(name))
+        {
+            return;
+        }
+        let values = defaults
+            .iter()
+            .map(|(name, default)| ((*name).to_owned(), default.value.clone()))
+            .collect();
+        let Err(fault) = self.source.base(&values) else {
+            return;
+        };
+        let whole = base_url.to_string();
+        let whole = whole
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        let default = whole.and_then(|name| defaults.get(name));
+        let at = default.map_or(base_url.at, |default| default.at);
+        let (fact, remedy) = fault
+            .message
+            .split_once("; ")
+            .unwrap_or((&fault.message, ""));
+        problems.add_private(at, fact, remedy);
     }
 
     fn check_models(&self, bundle: &Bundle, known: &mut Known, problems: &mut Problems) {
         for name in self.models.keys() {
             known.add_open(name);
         }
-        let scope = self.scope(BTreeMap::new(), sample_window());
-        let scope = Scope {
-            parameters: self.sample_parameters(),
-            ..scope
-        };
+        let scope = self.sample_scope();
         model::plan(
             &self.models,
             &bundle.files,
@@ -282,16 +339,28 @@ impl Definition {
     }
 
     fn check_query(&self, check: &Check, bundle: &Bundle, problems: &mut Problems) {
-        if let Some(file) = check.file()
-            && !bundle.files.contains_key(file)
-        {
-            let known: Vec<&str> = bundle.files.keys().map(String::as_str).collect();
-            problems.add_with(
-                check.table.at,
-                format!("there is no file `{file}` in the pipeline's folder"),
-                suggestion(file, &known),
-            );
+        let data_check::Kind::NoRows(query) = &check.kind else {
+            return;
+        };
+        let at = query.sql.at;
+        let scope = self.sample_scope();
+        let unrendered = match query.file() {
+            None => scope.render(&query.sql).err().map(|error| error.message),
+            Some(file) => match bundle.files.get(file) {
+                None => return problems.no_file(at, file, bundle.files.keys()),
+                Some(text) => scope.render(text).err().map(|error| error.at(file)),
+            },
+        };
+        if let Some(sentence) = unrendered {
+            problems.add_sentence(at, &sentence);
         }
+    }
+
+    /// What SQL may refer to, before there is a run.
+    fn sample_scope(&self) -> Scope {
+        let parts = Window::PARTS.iter();
+        let window = parts.map(|part| ((*part).to_owned(), "2000-01-01".to_owned()));
+        self.scope(self.sample_parameters(), window.collect())
     }
 
     fn sample_parameters(&self) -> BTreeMap<String, String> {
@@ -335,12 +404,20 @@ impl Definition {
     }
 }
 
-/// Any window: what SQL refers to is checked before there is a run.
-fn sample_window() -> BTreeMap<String, String> {
-    let parts = Window::PARTS.iter();
-    parts
-        .map(|part| ((*part).to_owned(), "2000-01-01".to_owned()))
-        .collect()
+/// The names in the first line of a CSV.
+fn header(csv: &str) -> Vec<String> {
+    let line = csv.trim_start_matches('\u{feff}').lines().next();
+    let mut names = vec![String::new()];
+    let mut quoted = false;
+    for c in line.unwrap_or_default().chars() {
+        match (c, names.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            (',', _) if !quoted => names.push(String::new()),
+            (c, Some(name)) => name.push(c),
+            (_, None) => {}
+        }
+    }
+    names
 }
 
 impl Pipeline {

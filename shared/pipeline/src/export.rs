@@ -10,6 +10,7 @@ use crate::csv::{Delimiter, Dialect};
 use crate::known::Known;
 use crate::name::Name;
 use crate::problem::{Located, Problems};
+use crate::source::check_references;
 use crate::sql::{Relation, identifier, identifiers};
 use crate::template::Template;
 
@@ -125,10 +126,13 @@ fn names(columns: &[Located<Name>]) -> Vec<&str> {
 }
 
 /// Notes what does not fit the rest of the definition.
-pub fn check(exports: &[Export], known: &Known, problems: &mut Problems) {
+///
+/// `values` are the names that templates may use.
+pub fn check(exports: &[Export], known: &Known, values: &[&str], problems: &mut Problems) {
     let mut paths: Vec<&Located<Template>> = Vec::new();
     for Export::Csv(export) in exports {
         export.check(known, problems);
+        check_references(export.path.at, &export.path, values, problems);
         if paths.iter().any(|path| path.value == export.path.value) {
             problems.add_with(
                 export.path.at,
@@ -174,7 +178,12 @@ mod tests {
         let mut known = Known::default();
         known.add("gins", ["id", "name"]);
         let mut problems = decoded.problems;
-        check(&decoded.value.expect("fits"), &known, &mut problems);
+        check(
+            &decoded.value.expect("fits"),
+            &known,
+            &["window.date"],
+            &mut problems,
+        );
         insta::assert_snapshot!(problems.render("p.yaml", text));
     }
 }

@@ -6,7 +6,6 @@
 //! ever be read as SQL, and what a model depends on is known from what it refers to.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
@@ -135,6 +134,13 @@ pub struct Unrendered {
     pub message: String,
 }
 
+impl Unrendered {
+    /// The message with its place in a file.
+    pub fn at(&self, path: &str) -> String {
+        format!("{path}:{}: {}", self.line, self.message)
+    }
+}
+
 /// A model ready to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedModel {
@@ -164,13 +170,51 @@ impl Scope {
             window => &self.window,
         };
         let rendered = environment.render_str(template, context);
-        let text = rendered.map_err(|error| unrendered(&error))?;
+        let text = rendered.map_err(|error| match error.kind() {
+            ErrorKind::UndefinedError => self.undefined(&environment, template, &error),
+            _ => unrendered(&error),
+        })?;
         let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
         Ok(Rendered {
             sql: one_statement(&text),
             refs: seen.refs,
             sources: seen.sources,
         })
+    }
+
+    /// Which value is not known, and which one may be meant.
+    fn undefined(
+        &self,
+        environment: &Environment<'_>,
+        template: &str,
+        error: &Error,
+    ) -> Unrendered {
+        let known: Vec<String> = self.value_names().collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let line = error.line().unwrap_or(0);
+        let text = template.lines().nth(line.saturating_sub(1)).unwrap_or("");
+        let parsed = environment.template_from_str(template);
+        let used = parsed.map(|parsed| parsed.undeclared_variables(true));
+        let unknown = used.unwrap_or_default().into_iter();
+        let unknown = unknown.filter(|name| !known.contains(&name.as_str()));
+        let here = unknown.filter(|name| text.contains(name.as_str()));
+        match here.min_by_key(|name| text.find(name.as_str())) {
+            Some(name) => Unrendered {
+                line,
+                message: format!("`{name}` is not known; {}", suggestion(&name, &known)),
+            },
+            None => unrendered(error),
+        }
+    }
+
+    /// What SQL may refer to besides tables.
+    fn value_names(&self) -> impl Iterator<Item = String> {
+        let parameters = self.parameters.keys();
+        let window = self.window.keys();
+        parameters
+            .map(|name| format!("parameters.{name}"))
+            .chain(window.map(|part| format!("window.{part}")))
+            .chain(["ref", "source"].map(str::to_owned))
     }
 
     fn environment(&self, seen: Arc<Mutex<Seen>>) -> Environment<'static> {
@@ -312,24 +356,13 @@ fn planned(
 ) -> Option<PlannedModel> {
     let path = model.sql.path();
     let Some(text) = texts.get(path) else {
-        let known: Vec<&str> = texts.keys().map(String::as_str).collect();
-        problems.add_with(
-            model.sql.at,
-            format!("there is no file `{path}` in the pipeline's folder"),
-            suggestion(path, &known),
-        );
+        problems.no_file(model.sql.at, path, texts.keys());
         return None;
     };
     let rendered = match scope.render(text) {
         Ok(rendered) => rendered,
-        Err(Unrendered { line, message }) => {
-            let (fact, remedy) = message.split_once("; ").unwrap_or((&message, ""));
-            let mut fact_with_place = String::new();
-            let _ = write!(fact_with_place, "{path}:{line}: {fact}");
-            match remedy {
-                "" => problems.add(model.sql.at, fact_with_place),
-                remedy => problems.add_with(model.sql.at, fact_with_place, remedy),
-            }
+        Err(unrendered) => {
+            problems.add_sentence(model.sql.at, &unrendered.at(path));
             return None;
         }
     };

@@ -103,6 +103,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub remedy: Option<String>,
+    /// Whether what stands there must not be shown: it may be a credential, and messages are kept in logs.
+    pub private: bool,
 }
 
 /// Everything that is wrong with a definition.
@@ -116,6 +118,7 @@ impl Problems {
             at,
             message: message.into(),
             remedy: None,
+            private: false,
         });
     }
 
@@ -130,7 +133,50 @@ impl Problems {
             at,
             message: message.into(),
             remedy: Some(remedy.into()),
+            private: false,
         });
+    }
+
+    /// Notes a fact about a place where a credential may stand, which is not shown.
+    pub fn add_private(
+        &mut self,
+        at: Location,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.0.push(Problem {
+            at,
+            message: message.into(),
+            remedy: Some(remedy.into()),
+            private: true,
+        });
+    }
+
+    /// Notes a sentence `fact; remedy`.
+    pub fn add_sentence(&mut self, at: Location, sentence: &str) {
+        match sentence.split_once("; ") {
+            Some((fact, remedy)) => self.add_with(at, fact, remedy),
+            None => self.add(at, sentence),
+        }
+    }
+
+    /// Notes that a file is not in the pipeline's folder; `known` are those that the definition refers to.
+    pub fn no_file<'a>(
+        &mut self,
+        at: Location,
+        path: &str,
+        known: impl IntoIterator<Item = &'a String>,
+    ) {
+        let near = known.into_iter().find(|known| is_near(path, known));
+        let remedy = match near {
+            Some(near) => format!("put it there, or did you mean `{near}`?"),
+            None => "put it there, or correct the path".to_owned(),
+        };
+        self.add_with(
+            at,
+            format!("there is no file `{path}` in the pipeline's folder"),
+            remedy,
+        );
     }
 
     /// Notes that `name` is none of the `known` `things`, with the nearest one or the list as remedy.
@@ -178,7 +224,11 @@ impl Problem {
         let margin = " ".repeat(number.len());
         if let Some(source) = lines.get(line as usize - 1) {
             let before = " ".repeat(column.saturating_sub(1) as usize);
-            out += &format!("  {number} | {source}\n  {margin} | {before}^\n");
+            let shown = match self.private {
+                true => source.chars().take(before.len()).chain(['…']).collect(),
+                false => (*source).to_owned(),
+            };
+            out += &format!("  {number} | {shown}\n  {margin} | {before}^\n");
         }
         out + &self.remedy_line(&format!("  {margin} "))
     }
@@ -230,6 +280,16 @@ mod tests {
             shown,
             "p.yaml:2:3: there is no table `ginz`\n  2 |   ginz: {}\n    |   ^\n    = did you mean `gins`?\n"
         );
+    }
+
+    #[test]
+    fn what_may_be_a_credential_is_not_shown() {
+        let mut problems = Problems::default();
+        let at = Location { line: 1, column: 8 };
+        problems.add_private(at, "a secret does not stand here", "write its name");
+        let shown = problems.render("p.yaml", "token: hunter2");
+        assert!(shown.contains("1 | token: …\n"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Cron {
         for (field, text) in FIELDS.iter().zip(&fields) {
             if !text.split(',').all(|part| field.takes(part)) {
                 return Err(format!(
-                    "`{text}` is not a {} of a cron; use {} to {}, a list, a range, a step or `*`",
+                    "`{text}` does not fit the {} of a cron; use {} to {}, a list, a range, a step or `*`",
                     field.name, field.low, field.high
                 ));
             }

@@ -14,6 +14,12 @@ use serde::{Deserialize, Deserializer};
 
 use crate::fault::Fault;
 
+/// The facts that are told of a place where the secret itself may stand; the place is not shown.
+pub(crate) const IN_PLAIN_TEXT: [&str; 2] = [
+    "a secret does not stand in a definition",
+    "this is not the name of a secret",
+];
+
 /// What stands where a secret stood.
 const MASK: &str = "***";
 
@@ -47,10 +53,10 @@ impl TryFrom<String> for SecretName {
             return Ok(SecretName(text));
         }
         // The text is not shown: who mistakes the name for the value would read it in a log.
-        Err(
-            "this is not the name of a secret; write its name as `pipeline/what`, never its value"
-                .to_owned(),
-        )
+        Err(format!(
+            "{}; write its name as `pipeline/what`, never its value",
+            IN_PLAIN_TEXT[1]
+        ))
     }
 }
 
@@ -98,9 +104,10 @@ impl<'de> Deserialize<'de> for SecretRef {
 
             fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretRef, E> {
                 // The text is not shown: it may well be the secret.
-                Err(E::custom(
-                    "a secret does not stand in a definition; write a reference `{ secret: pipeline/what }`",
-                ))
+                Err(E::custom(format!(
+                    "{}; write a reference `{{ secret: pipeline/what }}`",
+                    IN_PLAIN_TEXT[0]
+                )))
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(

@@ -3,13 +3,11 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A share in per cent, up to four digits after the point: `1%`, `0.5%`; never below 0.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[0-9]{1,9}(\\.[0-9]{1,4})?%$"))]
 pub struct Share {
     millionths: u64,
@@ -19,6 +17,10 @@ impl Share {
     /// Whether `part` of `whole` is more than this share; a part of nothing is.
     pub fn is_exceeded(self, part: u64, whole: u64) -> bool {
         u128::from(part) * 1_000_000 > u128::from(whole) * u128::from(self.millionths)
+    }
+
+    fn refused(text: &str) -> String {
+        format!("`{text}` is not a share; write per cent: `1%` or `0.5%`")
     }
 
     fn parse(text: &str) -> Option<u64> {
@@ -41,10 +43,38 @@ impl TryFrom<String> for Share {
     fn try_from(text: String) -> Result<Self, String> {
         match Share::parse(&text) {
             Some(millionths) => Ok(Share { millionths }),
-            None => Err(format!(
-                "`{text}` is not a share; write per cent: `1%` or `0.5%`"
-            )),
+            None => Err(Share::refused(&text)),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ShareVisitor;
+
+        /// A bare number could be meant as per cent or as a part of one.
+        fn bare<E: de::Error>(number: impl fmt::Display) -> Result<Share, E> {
+            Err(E::custom(Share::refused(&number.to_string())))
+        }
+
+        impl de::Visitor<'_> for ShareVisitor {
+            type Value = Share;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a share such as `1%`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Share, E> {
+                Share::try_from(text.to_owned()).map_err(E::custom)
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Share, E> {
+                bare(number)
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Share, E> {
+                bare(number)
+            }
+        }
+
+        deserializer.deserialize_any(ShareVisitor)
     }
 }
 

@@ -145,7 +145,7 @@ impl SourceDefinition {
         check_references(self.base_url.at, &self.base_url, known, problems);
         for (name, value) in &self.headers {
             match &value.value {
-                OrSecret::Plain(_) if name.is_credential() => problems.add_with(
+                OrSecret::Plain(_) if name.is_credential() => problems.add_private(
                     value.at,
                     format!("the header `{name}` would hold a credential in plain text"),
                     "use `auth`, or a reference `{ secret: pipeline/what }`",
@@ -159,6 +159,17 @@ impl SourceDefinition {
 
     /// The source with its address and pace known.
     pub fn open(&self, values: &Values) -> Result<Source, Fault> {
+        let base = self.base(values)?;
+        Ok(Source {
+            reach: Reach::of(&base, self.allow_private),
+            pace: self.rate.pace(values)?,
+            definition: self.clone(),
+            base,
+        })
+    }
+
+    /// The address that the source has with these values.
+    pub fn base(&self, values: &Values) -> Result<Url, Fault> {
         let base = base_url(&self.base_url, values)?;
         if base.scheme() == "http" && !self.allow_http && !is_this_machine(&base) {
             return Err(Fault::bad_definition(format!(
@@ -166,12 +177,7 @@ impl SourceDefinition {
                 base.origin().ascii_serialization()
             )));
         }
-        Ok(Source {
-            reach: Reach::of(&base, self.allow_private),
-            pace: self.rate.pace(values)?,
-            definition: self.clone(),
-            base,
-        })
+        Ok(base)
     }
 }
 
@@ -428,7 +434,7 @@ fn check_resource(
     }
     for (header, value) in &resource.headers {
         if header.is_credential() {
-            problems.add_with(
+            problems.add_private(
                 value.at,
                 format!("the header `{header}` would hold a credential in plain text"),
                 "use `auth` of the source",

@@ -72,12 +72,12 @@ impl World {
 
     /// Runs a command in this world's root to its end.
     pub fn lakehead(&self, arguments: &[&str]) -> Ended {
-        let output = self.rooted(arguments).output().expect("the binary starts");
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        end(self.rooted(arguments))
+    }
+
+    /// Runs a command that knows no root to its end.
+    pub fn bare(&self, arguments: &[&str]) -> Ended {
+        end(self.command(arguments))
     }
 
     /// Runs a pipeline with `--format json` and answers its report.
@@ -116,5 +116,15 @@ impl World {
         }
         files.sort();
         files
+    }
+}
+
+/// Runs a command to its end.
+pub fn end(mut command: Command) -> Ended {
+    let output = command.output().expect("the binary starts");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }

@@ -8,6 +8,7 @@ use super::Write;
 use crate::known::Known;
 use crate::name::Name;
 use crate::problem::{Located, Problems};
+use crate::source::check_references;
 use crate::template::{Template, Unfilled};
 
 /// Lake.
@@ -62,7 +63,7 @@ impl Lake {
         Ok((!values.is_empty()).then(|| values.join("/")))
     }
 
-    pub(super) fn check(&self, known: &Known, problems: &mut Problems) {
+    pub(super) fn check(&self, known: &Known, values: &[&str], problems: &mut Problems) {
         for (table, write) in &self.write {
             if !known.has(table) {
                 problems.unknown(write.at, "table", table, known.tables());
@@ -77,6 +78,7 @@ impl Lake {
             }
         }
         for (column, template) in &self.partition {
+            check_references(template.at, template, values, problems);
             if template.references().next().is_none() {
                 problems.add_with(
                     template.at,
@@ -121,7 +123,10 @@ mod tests {
         let mut known = Known::default();
         known.add("gins", ["id"]);
         let mut problems = decoded.problems;
-        decoded.value.expect("fits").check(&known, &mut problems);
+        decoded
+            .value
+            .expect("fits")
+            .check(&known, &["window.date"], &mut problems);
         insta::assert_snapshot!(problems.render("p.yaml", text));
     }
 }

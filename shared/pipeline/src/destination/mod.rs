@@ -50,10 +50,12 @@ impl Destinations {
     }
 
     /// Notes what does not fit the rest of the definition.
-    pub fn check(&self, known: &Known, problems: &mut Problems) {
+    ///
+    /// `values` are the names that templates may use.
+    pub fn check(&self, known: &Known, values: &[&str], problems: &mut Problems) {
         for destination in self.each() {
             match destination {
-                Destination::Lake(lake) => lake.check(known, problems),
+                Destination::Lake(lake) => lake.check(known, values, problems),
             }
         }
     }

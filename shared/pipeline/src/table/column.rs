@@ -66,7 +66,7 @@ pub struct Lookup {
     #[serde(rename = "match")]
     pub matching: IndexMap<String, Located<Name>>,
     /// The column of the reference table whose value is taken.
-    pub take: String,
+    pub take: Located<String>,
 }
 
 /// What becomes of a value that does not fit its type or its range.
@@ -193,7 +193,11 @@ impl<'de> Deserialize<'de> for ColumnDefinition {
             (Some(origin), None, None) => Source::From(origin),
             (None, Some(template), None) => Source::Value(template),
             (None, None, Some(lookup)) => Source::Lookup(lookup),
-            (None, None, None) => return Err(de::Error::missing_field("from")),
+            (None, None, None) => {
+                return Err(de::Error::custom(
+                    "the column does not say where its value comes from; write one of `from`, `value`, `lookup`",
+                ));
+            }
             _ => {
                 return Err(de::Error::custom(
                     "a column's value comes from one place; keep one of `from`, `value`, `lookup`",

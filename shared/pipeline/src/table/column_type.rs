@@ -93,7 +93,8 @@ impl TryFrom<String> for ColumnType {
             return Ok(*plain);
         }
         let Some(digits) = text.strip_prefix("decimal") else {
-            let known: Vec<&str> = PLAIN.iter().map(|(name, _)| *name).collect();
+            let plain = PLAIN.iter().map(|(name, _)| *name);
+            let known: Vec<&str> = plain.chain(["decimal(12,2)"]).collect();
             let remedy = crate::problem::suggestion(&text, &known);
             return Err(format!("`{text}` is not a type; {remedy}"));
         };
