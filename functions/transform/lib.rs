@@ -61,6 +61,7 @@ async fn transform(
     slice: &pipeline::run::Slice,
     env: &Env,
 ) -> Result<SliceOutcome, Fault> {
+    let _core = env.cores.acquire().await;
     let (run, slice, env) = (run.clone(), slice.clone(), env.clone());
     let handle = tokio::runtime::Handle::current();
     let work = move || {

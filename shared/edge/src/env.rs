@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use pipeline::fault::Fault;
 use pipeline::run::RunRef;
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::definitions::Definitions;
@@ -38,6 +39,8 @@ pub struct Env {
     pub clock: Clock,
     /// What has been done so far, for whoever watches.
     pub meter: Arc<Meter>,
+    /// A permit a core, for work that keeps one busy: more of it at a time would only take more memory.
+    pub cores: Arc<Semaphore>,
     /// The bucket that the state machine reads lists from.
     pub bucket: String,
     engine: Option<Arc<dyn Engine>>,
@@ -83,6 +86,7 @@ impl Env {
             sources: Arc::new(Sessions::new(settings, secrets, clock.clone())),
             clock,
             meter: Arc::default(),
+            cores: Arc::new(Semaphore::new(cores())),
             bucket: "local".to_owned(),
             engine: engine.map(|make| make()).transpose()?,
             deadline: None,
@@ -117,6 +121,10 @@ impl Env {
     pub async fn run(&self, reference: &RunRef) -> Result<Run, Fault> {
         Run::load(&self.objects, reference).await
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Counters that steps move and a display reads.
