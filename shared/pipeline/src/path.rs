@@ -34,6 +34,13 @@ impl Path {
         Path::default()
     }
 
+    /// The path to a member of the whole value, whatever characters its key has.
+    pub fn of_key(key: impl Into<String>) -> Self {
+        Path {
+            segments: vec![Segment::Key(key.into())],
+        }
+    }
+
     /// The steps from the root.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
