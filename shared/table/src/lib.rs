@@ -36,6 +36,7 @@
 mod column;
 mod compile;
 mod encode;
+mod infer;
 mod misfit;
 mod number;
 mod reference;
@@ -51,6 +52,7 @@ mod writer;
 
 pub use compile::Compiled;
 pub use encode::Part;
+pub use infer::Inference;
 pub use reference::References;
 pub use reject::Reject;
 pub use schema::schema;

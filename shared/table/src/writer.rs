@@ -643,21 +643,21 @@ fn leads_somewhere(bytes: &[u8], start: usize, segments: &[Segment]) -> Result<b
 
 /// Goes over the members of an object, or the elements of a list, outside of records. After each, `at` has to be
 /// set to the value's end.
-struct Members<'b, 's> {
+pub(crate) struct Members<'b, 's> {
     bytes: &'b [u8],
     wanted: &'s Segment,
-    at: usize,
+    pub at: usize,
     position: usize,
     is_over: bool,
 }
 
-struct Member {
-    start: usize,
-    is_wanted: bool,
+pub(crate) struct Member {
+    pub start: usize,
+    pub is_wanted: bool,
 }
 
 impl<'b, 's> Members<'b, 's> {
-    fn of(bytes: &'b [u8], start: usize, wanted: &'s Segment) -> Result<Self, Bad> {
+    pub fn of(bytes: &'b [u8], start: usize, wanted: &'s Segment) -> Result<Self, Bad> {
         let expected = match (wanted, bytes.get(start)) {
             (Segment::Key(_), Some(b'{')) | (Segment::Index(_), Some(b'[')) => None,
             (_, None) => Some("ends early"),
@@ -676,7 +676,7 @@ impl<'b, 's> Members<'b, 's> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<Member>, Bad> {
+    pub fn next(&mut self) -> Result<Option<Member>, Bad> {
         let mut at = blanks(self.bytes, self.at);
         let close = match self.wanted {
             Segment::Key(_) => b'}',
