@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use edge::env::Env;
 use edge::run::Run;
+use pipeline::balance::{SliceOutcome, TableOutcome};
 use pipeline::destination::{Lake, Write};
 use pipeline::fault::Fault;
 use pipeline::lake::{Column, DataFile, Publication, StagedTable, StagedWindow};
@@ -55,13 +56,43 @@ fn by_window(write: Write) -> bool {
     matches!(write, Write::ReplaceWindow | Write::CreateOnly)
 }
 
+/// The columns of a table, the same in every slice that has rows of it; a slice without rows may not know them.
 fn columns(name: &Name, gathered: &Gathered) -> Result<Vec<Column>, Fault> {
-    let typed = gathered
-        .slices
-        .iter()
-        .find_map(|(outcome, _)| outcome.tables.get(name));
-    let typed = typed.ok_or_else(|| Fault::bug(format!("no slice made `{name}`")))?;
-    Ok(typed.columns.clone())
+    let slices = gathered.slices.iter();
+    let made = slices.filter_map(|(outcome, _)| Some((outcome, outcome.tables.get(name)?)));
+    let made: Vec<(&SliceOutcome, &TableOutcome)> = made.collect();
+    let with_rows = made.iter().find(|(_, table)| table.rows.kept > 0);
+    let (first, chosen) = with_rows
+        .or(made.first())
+        .ok_or_else(|| Fault::bug(format!("no slice made `{name}`")))?;
+    for (other, table) in made.iter().filter(|(_, table)| table.rows.kept > 0) {
+        if let Some((one, another)) = difference(&chosen.columns, &table.columns) {
+            return Err(Fault::bad_data(format!(
+                "the slices of `{name}` do not have the same columns: where {} has {one}, {} has {another}; declare the columns instead of `columns: infer`",
+                first.slice.id, other.slice.id
+            )));
+        }
+    }
+    Ok(chosen.columns.clone())
+}
+
+/// The first column in which two slices of a table differ, in words.
+fn difference(one: &[Column], another: &[Column]) -> Option<(String, String)> {
+    let words = |column: Option<&Column>| match column {
+        Some(Column {
+            name,
+            type_name,
+            nullable,
+            ..
+        }) => {
+            let null = if *nullable { "" } else { " not null" };
+            format!("`{name}` {type_name}{null}")
+        }
+        None => "no more columns".to_owned(),
+    };
+    let longest = one.len().max(another.len());
+    let mut pairs = (0..longest).map(|at| (words(one.get(at)), words(another.get(at))));
+    pairs.find(|(one, another)| one != another)
 }
 
 fn windows(
@@ -106,4 +137,40 @@ fn files(name: &Name, period: &Period, gathered: &Gathered) -> Vec<DataFile> {
         .filter(|(outcome, _)| outcome.slice.window == period.key);
     let parts = of_window.filter_map(|(_, staged)| staged.parts.get(name));
     parts.flatten().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(written: &[(&str, &str)]) -> Vec<Column> {
+        let column = |(name, type_name): &(&str, &str)| Column {
+            name: (*name).to_owned(),
+            type_name: (*type_name).to_owned(),
+            nullable: true,
+            description: None,
+        };
+        written.iter().map(column).collect()
+    }
+
+    #[test]
+    fn the_first_difference_of_columns_is_named() {
+        let one = [("id", "Int64"), ("name", "Utf8")];
+        for (another, found) in [
+            (&one[..], None),
+            (&[("id", "Int64")], Some(("`name` Utf8", "no more columns"))),
+            (
+                &[("id", "Float64"), ("name", "Utf8")],
+                Some(("`id` Int64", "`id` Float64")),
+            ),
+            (
+                &[("name", "Utf8"), ("id", "Int64")],
+                Some(("`id` Int64", "`name` Utf8")),
+            ),
+        ] {
+            let difference = difference(&columns(&one), &columns(another));
+            let shown = difference.as_ref().map(|(a, b)| (a.as_str(), b.as_str()));
+            assert_eq!(shown, found);
+        }
+    }
 }

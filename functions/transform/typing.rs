@@ -13,7 +13,7 @@ use pipeline::path::Path;
 use pipeline::run::{Fetched, Reads, Slice};
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::{Columns, TableDefinition};
-use table::{Compiled, References, Sizes, Writer};
+use table::{Compiled, Inference, References, Sizes, Writer};
 use tokio::runtime::Handle;
 
 use crate::sinks::Uploads;
@@ -52,30 +52,41 @@ impl Typing<'_> {
 
     fn tables(&self) -> Result<IndexMap<Name, TableDefinition>, Fault> {
         let mut tables = self.run.pipeline.tables_of(&self.slice.resource);
-        for (name, table) in &mut tables {
-            if matches!(table.columns, Columns::Infer) {
-                table.columns = self.infer(name, table)?;
+        let infers = |table: &TableDefinition| matches!(table.columns, Columns::Infer);
+        if tables.values().any(infers) {
+            for (name, columns) in self.infer(&tables)? {
+                tables[&name].columns = columns;
             }
         }
         Ok(tables)
     }
 
-    /// The columns of a table that takes members as they come: one reading ahead of all its pages.
-    fn infer(&self, name: &Name, table: &TableDefinition) -> Result<Columns, Fault> {
-        let _ = (name, table);
-        Err(Fault::bug("columns cannot be inferred"))
+    /// The columns of the tables that take members as they come: one reading ahead of all pages.
+    fn infer(
+        &self,
+        tables: &IndexMap<Name, TableDefinition>,
+    ) -> Result<IndexMap<Name, Columns>, Fault> {
+        let mut inference = Inference::new(tables, self.records()?);
+        self.read(|_, body| {
+            inference.page(body);
+            Ok(())
+        })?;
+        inference.columns()
+    }
+
+    /// Where the records lie in a page; of several paths, the first that leads to something.
+    fn records(&self) -> Result<&[Path], Fault> {
+        match self.slice.reads {
+            Reads::Reference => Ok(&[]),
+            _ => Ok(self.run.resource_of(self.slice)?.records.paths()),
+        }
     }
 
     fn compile(&self, tables: &IndexMap<Name, TableDefinition>) -> Result<Compiled, Fault> {
         let period = self.run.period(&self.slice.window)?;
         let values = self.run.pipeline.values(period);
-        let root = [Path::root()];
-        let records = match self.slice.reads {
-            Reads::Reference => &root[..],
-            _ => self.run.resource_of(self.slice)?.records.paths(),
-        };
         let value = |name: &str| values.get(name).cloned();
-        Compiled::new(tables, records, &self.references()?, value)
+        Compiled::new(tables, self.records()?, &self.references()?, value)
     }
 
     fn references(&self) -> Result<References, Fault> {

@@ -236,7 +236,10 @@ impl Definition {
         let mut known = Known::default();
         for (name, table) in &self.tables {
             match table.columns.declared() {
-                Some(columns) => known.add(name, columns.keys().chain(table.extra.as_deref())),
+                Some(columns) => {
+                    let extra = table.extra.as_deref().map(|extra| &**extra);
+                    known.add(name, columns.keys().map(|name| &**name).chain(extra));
+                }
                 None => known.add_open(name),
             }
         }

@@ -34,9 +34,11 @@ impl Path {
         Path::default()
     }
 
-    /// The path of these steps.
-    pub fn new(segments: Vec<Segment>) -> Self {
-        Path { segments }
+    /// The path to a member of the whole value, whatever characters its key has.
+    pub fn of_key(key: impl Into<String>) -> Self {
+        Path {
+            segments: vec![Segment::Key(key.into())],
+        }
     }
 
     /// The steps from the root.

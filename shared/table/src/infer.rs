@@ -1,325 +1,435 @@
-//! Columns from the records themselves, for tables with `columns: infer`.
+//! The columns of tables that take members as they come: one reading ahead over all pages of a slice.
 //!
-//! Each member of the records becomes a column, in the order in which they first appear, named safely, in the
-//! narrowest type that takes every value unaltered: `bool`, `int64`, then `float64`, then `string`; `json` where
-//! objects or lists stand.
+//! Only what is needed to choose names and types is kept, so memory grows with the members, not with the records.
+//! A record that will be a reject when it is typed has no say in types; its members may be named, so that it is one.
 
-use std::collections::HashSet;
+mod name;
+
+use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use pipeline::fault::Fault;
 use pipeline::name::Name;
-use pipeline::path::{Path, Segment};
+use pipeline::path::Path;
 use pipeline::problem::{Located, Location};
 use pipeline::table::column::{ColumnDefinition, OnError, Source};
 use pipeline::table::column_type::ColumnType;
-use pipeline::table::condition::{RecordCondition, When};
-use pipeline::table::function::snake_case;
+use pipeline::table::condition::When;
 use pipeline::table::origin::Origin;
 use pipeline::table::{Columns, TableDefinition};
+use serde::de::IgnoredAny;
 
-use crate::number;
-use crate::row;
-use crate::scan::{self, Bad, Found, Scanner};
-use crate::shape::{RECORD, Shape, SlotId};
+use crate::number::{self, NoNumber};
+use crate::scan::{self, Bad, blanks};
 use crate::text::unescape;
-use crate::walk;
+use crate::walk::{self, find};
 
-/// Records with more members than this are lists in disguise.
-const MOST_COLUMNS: usize = 2000;
-/// Up to here every whole number is a double.
-const EXACT_DOUBLES: u64 = 1 << 53;
+/// So many members of a table become columns.
+const COLUMNS: usize = 1000;
 
-/// Looks at pages and answers the columns that hold their records.
+/// Reads pages ahead for the tables of one resource that infer their columns.
 #[derive(Debug)]
-pub struct Inference {
-    table: TableDefinition,
+pub struct Inference<'t> {
     records: Vec<Path>,
-    shape: Shape,
-    scanner: Scanner,
-    found: Found,
-    condition: Option<(SlotId, RecordCondition)>,
-    members: IndexMap<String, Seen>,
+    tables: Vec<Table<'t>>,
 }
 
-/// What was seen of one member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    Bool,
-    /// Whole numbers; whether all of them are doubles too.
-    Whole(bool),
-    Double,
-    Text,
-    Nested,
+/// A table of the resource; those that declare their columns are here for what they take from the others.
+#[derive(Debug)]
+struct Table<'t> {
+    name: &'t Name,
+    definition: &'t TableDefinition,
+    members: IndexMap<String, Kinds>,
+    /// The first member for which there was no room.
+    left_over: Option<String>,
+    records: u64,
 }
 
-impl Seen {
-    fn and(self, other: Seen) -> Seen {
-        use Seen::{Double, Nested, Nothing, Text, Whole};
-        match (self, other) {
-            (Nothing, seen) | (seen, Nothing) => seen,
-            (Whole(one), Whole(other)) => Whole(one && other),
-            (Whole(true), Double) | (Double, Whole(true)) => Double,
-            (Nested, _) | (_, Nested) => Nested,
-            (one, other) if one == other => one,
-            _ => Text,
-        }
-    }
-
-    fn of(raw: &str) -> Seen {
-        match raw.as_bytes().first() {
-            Some(b'n') => Seen::Nothing,
-            Some(b't' | b'f') => Seen::Bool,
-            Some(b'{' | b'[') => Seen::Nested,
-            Some(b'"') => Seen::Text,
-            _ => match number::whole(raw, false) {
-                Ok(whole) => Seen::Whole(whole.unsigned_abs() <= EXACT_DOUBLES),
-                Err(_) if number::double(raw, false).is_ok() && raw.contains(['.', 'e', 'E']) => {
-                    Seen::Double
-                }
-                Err(_) => Seen::Text,
-            },
-        }
-    }
-
-    fn column_type(self) -> ColumnType {
-        match self {
-            Seen::Bool => ColumnType::Bool,
-            Seen::Whole(_) => ColumnType::Int64,
-            Seen::Double => ColumnType::Float64,
-            Seen::Text | Seen::Nothing => ColumnType::String,
-            Seen::Nested => ColumnType::Json,
-        }
-    }
-}
-
-/// Why a page was left: it breaks off, or its records have too many members.
-enum Left {
-    Broken,
-    TooMany,
-}
-
-impl From<Bad> for Left {
-    fn from(_: Bad) -> Self {
-        Left::Broken
-    }
-}
-
-impl Inference {
-    /// Looks at records for a table; `records` are the paths under which a page may hold them.
-    pub fn new(table: &TableDefinition, records: &[Path]) -> Self {
-        let mut shape = Shape::new();
-        shape.nodes[0].notes_members = true;
-        let condition = match &table.when {
-            Some(When::Matches(condition)) => {
-                Some((shape.slot(RECORD, &condition.path), condition.clone()))
-            }
-            _ => None,
+impl<'t> Inference<'t> {
+    /// For the tables of one resource. `records` are the paths under which a page may hold its records, in order
+    /// of preference.
+    pub fn new(
+        tables: impl IntoIterator<Item = (&'t Name, &'t TableDefinition)>,
+        records: &[Path],
+    ) -> Self {
+        let table = |(name, definition)| Table {
+            name,
+            definition,
+            members: IndexMap::new(),
+            left_over: None,
+            records: 0,
         };
         Inference {
-            table: table.clone(),
             records: match records {
                 [] => vec![Path::root()],
                 records => records.to_vec(),
             },
-            scanner: Scanner::new(&shape),
-            found: Found::new(&shape),
-            shape,
-            condition,
-            members: IndexMap::new(),
+            tables: tables.into_iter().map(table).collect(),
         }
     }
 
-    /// Looks at one page. What is no record is passed over here: it is a reject when rows are typed.
-    ///
-    /// # Errors
-    /// `BadData` where the records have so many different members that they are no columns.
-    pub fn page(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    /// Reads one page ahead. Of a page that breaks off, the records before the break count: the others are
+    /// rejects when the page is typed.
+    pub fn page(&mut self, bytes: &[u8]) {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
-            return Ok(());
-        };
-        let records = self.records.clone();
-        let looked = walk::records(bytes, &records, &mut |_, _, start| self.record(text, start));
-        match looked {
-            Ok(()) | Err(Left::Broken) => Ok(()),
-            Err(Left::TooMany) => Err(Fault::bad_data(format!(
-                "the records have more than {MOST_COLUMNS} different members; declare the columns"
-            ))),
-        }
+        let _ = self.read(bytes);
     }
 
-    /// The table with its columns declared.
+    /// The columns of each table that infers them.
     ///
     /// # Errors
-    /// `BadData` where no record had a member.
-    pub fn finish(self) -> Result<TableDefinition, Fault> {
-        if self.members.is_empty() {
-            return Err(Fault::bad_data("there is no record to infer columns from"));
-        }
-        let mut used = HashSet::new();
-        let mut columns = IndexMap::new();
-        for (key, seen) in &self.members {
-            let name = free_name(key, &mut used)?;
-            let required = self.table.key.iter().any(|part| **part == name);
-            columns.insert(name, column(key, seen.column_type(), required));
-        }
-        Ok(TableDefinition {
-            columns: Columns::Declared(columns),
-            ..self.table
-        })
+    /// `BadData` where there are records but no members, or more members than columns and no `extra`.
+    pub fn columns(self) -> Result<IndexMap<Name, Columns>, Fault> {
+        let inferring = self.tables.into_iter().filter(Table::infers);
+        let columns = inferring.map(|table| {
+            let columns = table.columns();
+            let columns = columns.map_err(|fault| fault.with("table", table.name))?;
+            Ok((table.name.clone(), columns))
+        });
+        columns.collect()
     }
 
-    fn record(&mut self, text: &str, start: usize) -> Result<usize, Left> {
-        let bytes = text.as_bytes();
-        let scanned = self
-            .scanner
-            .record(&self.shape, bytes, start, &mut self.found);
-        let Ok(end) = scanned else {
-            return Ok(scan::any(bytes, start)?);
-        };
-        if !self.is_taken(text) {
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Bad> {
+        let paths = std::mem::take(&mut self.records);
+        let read = walk::records(bytes, &paths, &mut |_, _, start| self.record(bytes, start));
+        self.records = paths;
+        read
+    }
+
+    /// Reads one record and answers where it ends.
+    fn record(&mut self, bytes: &[u8], start: usize) -> Result<usize, Bad> {
+        let end = scan::any(bytes, start)?;
+        let Ok(record) = str::from_utf8(&bytes[start..end]) else {
             return Ok(end);
+        };
+        let Some(members) = members(record) else {
+            return Ok(end);
+        };
+        let taken = self.tables.iter().map(|table| table.takes(record));
+        let mut taken: Vec<bool> = taken.collect();
+        if !taken.contains(&true) {
+            taken = self.tables.iter().map(Table::takes_the_rest).collect();
         }
-        for noted in &self.found.members {
-            let member = text.get(noted.start as usize..noted.end as usize);
-            let Some((key, raw)) = member.and_then(split) else {
-                continue;
-            };
-            let known = self.members.entry(key).or_insert(Seen::Nothing);
-            *known = known.and(Seen::of(raw));
-        }
-        if self.members.len() > MOST_COLUMNS {
-            return Err(Left::TooMany);
+        for (table, takes) in self.tables.iter_mut().zip(taken) {
+            if takes && table.infers() {
+                table.note(&members);
+            }
         }
         Ok(end)
     }
+}
 
-    fn is_taken(&self, text: &str) -> bool {
-        let Some((slot, condition)) = &self.condition else {
-            return true;
-        };
-        let slot = self.found.slot(RECORD, 0, *slot);
-        let source = row::Source { text, start: 0 };
+impl Table<'_> {
+    fn infers(&self) -> bool {
+        matches!(self.definition.columns, Columns::Infer)
+    }
 
-        condition.test.holds(source.compared(slot).as_deref())
+    fn takes_the_rest(&self) -> bool {
+        matches!(self.definition.when, Some(When::Otherwise))
+    }
+
+    fn takes(&self, record: &str) -> bool {
+        match &self.definition.when {
+            None => true,
+            Some(When::Otherwise) => false,
+            Some(When::Matches(condition)) => {
+                let value = compared(record, &condition.path);
+                condition.test.holds(value.as_deref())
+            }
+        }
+    }
+
+    fn note(&mut self, members: &[(Cow<'_, str>, Kinds)]) {
+        self.records += 1;
+        for (position, (key, kinds)) in members.iter().enumerate() {
+            // Members come in nearly the same order in every record.
+            if let Some((known, all)) = self.members.get_index_mut(position)
+                && known == key
+            {
+                all.add(*kinds);
+            } else if let Some(all) = self.members.get_mut(&**key) {
+                all.add(*kinds);
+            } else if self.members.len() < COLUMNS {
+                self.members.insert(key.to_string(), *kinds);
+            } else if self.left_over.is_none() {
+                self.left_over = Some(key.to_string());
+            }
+        }
+    }
+
+    fn columns(&self) -> Result<Columns, Fault> {
+        let extra = self.definition.extra.as_deref();
+        if self.records > 0 && self.members.is_empty() {
+            return Err(Fault::bad_data(
+                "the records have no members that could be columns",
+            ));
+        }
+        if let (Some(member), None) = (&self.left_over, extra) {
+            return Err(Fault::bad_data(format!(
+                "the records have more than {COLUMNS} members, `{member}` and perhaps others have no column; add `extra: _extra`, or declare the columns"
+            )));
+        }
+        let names = name::of_members(self.members.keys(), extra.map(|extra| &**extra));
+        let columns = names.into_iter().zip(&self.members);
+        let columns = columns.map(|(name, (member, kinds))| (name, column(member, *kinds)));
+        Ok(Columns::Declared(columns.collect()))
     }
 }
 
-/// A member's key and the raw text of its value.
-fn split(member: &str) -> Option<(String, &str)> {
-    let (end, _) = scan::text(member.as_bytes(), 0).ok()?;
-    let key = unescape(member.get(1..end - 1)?)?;
-    let value = member.get(end..)?.trim_start().strip_prefix(':')?;
-    Some((key, value.trim_start()))
-}
-
-fn column(key: &str, column_type: ColumnType, required: bool) -> Located<ColumnDefinition> {
-    let path = Path::new(vec![Segment::Key(key.to_owned())]);
+fn column(member: &str, kinds: Kinds) -> Located<ColumnDefinition> {
+    let value = ColumnDefinition {
+        description: Some(format!("Member `{member}` of the record.")),
+        source: Source::From(Origin::Own(Path::of_key(member))),
+        apply: Vec::new(),
+        column_type: kinds.column_type(),
+        formats: Vec::new(),
+        timezone: None,
+        required: false,
+        range: None,
+        on_error: OnError::Reject,
+    };
     Located {
-        value: ColumnDefinition {
-            description: None,
-            source: Source::From(Origin::Own(path)),
-            apply: Vec::new(),
-            column_type,
-            formats: Vec::new(),
-            timezone: None,
-            required,
-            range: None,
-            on_error: OnError::Reject,
-        },
+        value,
         at: Location::default(),
     }
 }
 
-/// A name made of a key that no other column has yet.
-fn free_name(key: &str, used: &mut HashSet<String>) -> Result<Name, Fault> {
-    let base = safe(key);
-    let mut name = base.clone();
-    let mut number = 2;
-    while !used.insert(name.clone()) {
-        let suffix = format!("_{number}");
-        name = format!("{}{suffix}", &base[..base.len().min(63 - suffix.len())]);
-        number += 1;
+/// The kinds of values that a member has had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Kinds(u8);
+
+impl Kinds {
+    /// Null, or what is no JSON and will be a reject.
+    const NONE: Kinds = Kinds(0);
+    /// A whole number that a double holds exactly.
+    const WHOLE: Kinds = Kinds(1);
+    /// A whole number that only 64 bits hold exactly.
+    const LONG: Kinds = Kinds(2);
+    /// A number that a double gives back as it was written.
+    const FRACTION: Kinds = Kinds(4);
+    const TRUTH: Kinds = Kinds(8);
+    /// Text, or a number that only its characters hold exactly.
+    const TEXT: Kinds = Kinds(16);
+    /// A list or object, or text that no warehouse takes: with NUL or half a character.
+    const NESTED: Kinds = Kinds(32);
+
+    fn add(&mut self, other: Kinds) {
+        self.0 |= other.0;
     }
-    Name::new(name).map_err(Fault::bug)
+
+    fn has(self, other: Kinds) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The kinds of one value, as written.
+    fn of(raw: &str) -> Kinds {
+        match raw.as_bytes().first() {
+            Some(b'"') => Kinds::of_text(raw),
+            Some(b'{' | b'[') => Kinds::NESTED,
+            Some(b't' | b'f') => Kinds::TRUTH,
+            Some(b'n') | None => Kinds::NONE,
+            Some(_) => Kinds::of_number(raw),
+        }
+    }
+
+    fn of_text(raw: &str) -> Kinds {
+        if !raw.contains('\\') {
+            return Kinds::TEXT;
+        }
+        match unescape(&raw[1..raw.len() - 1]) {
+            Some(text) if !text.contains('\0') => Kinds::TEXT,
+            // Half a character is JSON; any other escape that is none is not.
+            _ if serde_json::from_str::<IgnoredAny>(raw).is_ok() => Kinds::NESTED,
+            _ => Kinds::NONE,
+        }
+    }
+
+    fn of_number(text: &str) -> Kinds {
+        match number::whole(text, false) {
+            // A whole number of 64 bits has no negative zero.
+            Ok(0) if text.starts_with('-') => return Kinds::FRACTION,
+            Ok(number) if number.unsigned_abs() <= 1 << 53 => return Kinds::WHOLE,
+            Ok(_) => return Kinds::LONG,
+            Err(NoNumber::Beyond) => return Kinds::TEXT,
+            Err(NoNumber::Malformed) => {}
+        }
+        match number::double(text, false) {
+            Ok(number) if gives_back(number, text) => Kinds::FRACTION,
+            Ok(_) | Err(NoNumber::Beyond) => Kinds::TEXT,
+            Err(NoNumber::Malformed) => Kinds::NONE,
+        }
+    }
+
+    /// The narrowest type that holds all values as they are.
+    fn column_type(self) -> ColumnType {
+        let is_number = self.has(Kinds(Kinds::WHOLE.0 | Kinds::LONG.0 | Kinds::FRACTION.0));
+        if self.has(Kinds::NESTED) {
+            ColumnType::Json
+        } else if self.has(Kinds::TEXT) || self == Kinds::NONE {
+            ColumnType::String
+        } else if self == Kinds::TRUTH {
+            ColumnType::Bool
+        } else if is_number && !self.has(Kinds(Kinds::TRUTH.0 | Kinds::FRACTION.0)) {
+            ColumnType::Int64
+        } else if is_number && !self.has(Kinds(Kinds::TRUTH.0 | Kinds::LONG.0)) {
+            ColumnType::Float64
+        } else {
+            ColumnType::String
+        }
+    }
 }
 
-/// Small ASCII letters, digits and `_`, a letter first.
-fn safe(key: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    let mut name: String = snake_case(key)
-        .chars()
-        .map(|letter| if is_plain(letter) { letter } else { '_' })
-        .collect();
-    name = name.trim_matches('_').to_owned();
-    if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
-        name = format!("column_{name}").trim_end_matches('_').to_owned();
+/// Whether a double, written with as many digits as the text has, is the text again.
+fn gives_back(number: f64, text: &str) -> bool {
+    // Fifteen digits always come back, but for the smallest of numbers.
+    let is_short = text.len() <= 16;
+    if number == 0.0 || (is_short && number.is_normal()) {
+        return true;
     }
-    name.truncate(63);
-    name
+    let digits = significant(text);
+    // No double has more.
+    if digits.len() > 767 {
+        return false;
+    }
+    let written = format!("{number:.*e}", digits.len() - 1);
+    significant(&written) == digits
+}
+
+/// The digits of a number other than zero, without point, exponent, and zeros before and after.
+fn significant(text: &str) -> String {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').to_owned()
+}
+
+/// The members of a record with the kinds of their values; none where it is no object, or will be a reject.
+fn members(record: &str) -> Option<Vec<(Cow<'_, str>, Kinds)>> {
+    let bytes = record.as_bytes();
+    let mut members = Vec::new();
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    let mut at = blanks(bytes, 1);
+    if bytes.get(at) == Some(&b'}') {
+        return Some(members);
+    }
+    loop {
+        let (key, colon) = key(record, at)?;
+        at = blanks(bytes, colon + 1);
+        let end = scan::any(bytes, at).ok()?;
+        members.push((key, Kinds::of(record.get(at..end)?)));
+        at = blanks(bytes, end);
+        match bytes.get(at)? {
+            b',' => at = blanks(bytes, at + 1),
+            b'}' => return Some(members),
+            _ => return None,
+        }
+    }
+}
+
+/// The key that stands at `at`, and where its colon is.
+fn key(record: &str, at: usize) -> Option<(Cow<'_, str>, usize)> {
+    let bytes = record.as_bytes();
+    if bytes.get(at) != Some(&b'"') {
+        return None;
+    }
+    let (end, escaped) = scan::text(bytes, at).ok()?;
+    let inner = record.get(at + 1..end - 1)?;
+    let key = match escaped {
+        true => Cow::Owned(unescape(inner)?),
+        false => Cow::Borrowed(inner),
+    };
+    let colon = blanks(bytes, end);
+    (bytes.get(colon) == Some(&b':')).then_some((key, colon))
+}
+
+/// The text of a plain value, as conditions compare it; none for null.
+fn compared<'r>(record: &'r str, path: &Path) -> Option<Cow<'r, str>> {
+    let bytes = record.as_bytes();
+    let start = find(bytes, 0, path.segments()).ok()??;
+    let raw = record.get(start..scan::any(bytes, start).ok()?)?;
+    let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    match inner {
+        Some(inner) if inner.contains('\\') => unescape(inner).map(Cow::Owned),
+        Some(inner) => Some(Cow::Borrowed(inner)),
+        None if raw == "null" => None,
+        None => Some(Cow::Borrowed(raw)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn inferred(definition: &str, pages: &[&str]) -> String {
-        let table: TableDefinition = pipeline::decode::decode(definition).value.expect("a table");
-        let mut inference = Inference::new(&table, &[]);
-        for page in pages {
-            inference.page(page.as_bytes()).expect("looked at");
-        }
-        let table = match inference.finish() {
-            Ok(table) => table,
-            Err(fault) => return fault.message,
-        };
-        let mut shown = Vec::new();
-        for (name, column) in table.columns.declared().into_iter().flatten() {
-            let required = if column.required { "!" } else { "" };
-            shown.push(format!("{name}:{}{required}", column.column_type));
-        }
-        shown.join(" ")
-    }
-
     #[test]
-    fn columns_take_every_value_unaltered() {
-        let plain = "{ from: r, columns: infer, key: [id] }";
-        for (pages, columns) in [
-            (
-                vec![r#"[{"id":1,"aB":true},{"aB":false,"c":"x"}]"#],
-                "id:int64! a_b:bool c:string",
-            ),
-            (vec![r#"[{"n":1},{"n":2.5}]"#], "n:float64"),
-            (vec![r#"[{"n":9007199254740993},{"n":2.5}]"#], "n:string"),
-            (vec![r#"[{"n":9223372036854775808}]"#], "n:string"),
-            (vec![r#"[{"n":1e400}]"#, r#"[{"n":1.5}]"#], "n:string"),
-            (vec![r#"[{"n":1},{"n":null}]"#], "n:int64"),
-            (vec![r#"[{"n":1},{"n":true}]"#], "n:string"),
-            (vec![r#"[{"n":"1"},{"n":[]}]"#], "n:json"),
-            (vec![r#"[{"n":null}]"#], "n:string"),
-            (
-                vec![r#"[{"a b":1,"A-B":2,"a_b":3,"1":4,"":5,"é":6}]"#],
-                "a_b:int64 a_b_2:int64 a_b_3:int64 column_1:int64 column:int64 column_2:int64",
-            ),
-            (vec!["[]"], "there is no record to infer columns from"),
-            (vec![r#"[{"a":1},"#], "a:int64"),
+    fn the_narrowest_type_that_alters_nothing_is_taken() {
+        for (values, kind) in [
+            ("1 -2 null 9007199254740992", "int64"),
+            ("9223372036854775807 -9223372036854775808", "int64"),
+            ("1 9223372036854775808", "string"),
+            ("1 2.5", "float64"),
+            ("2.5 9007199254740992", "float64"),
+            ("2.5 9007199254740993", "string"),
+            ("-0", "float64"),
+            ("1.0 1e3 0.0", "float64"),
+            ("0.10000000000000001 0.3333333333333333", "float64"),
+            ("0.1234567890123456789", "string"),
+            ("5e-324", "float64"),
+            ("4.9e-324", "float64"),
+            ("5.1e-324", "string"),
+            ("0.50000000000000000000000000", "float64"),
+            ("1e400", "string"),
+            ("1e-400", "string"),
+            ("true null false", "bool"),
+            ("true 1", "string"),
+            ("1.5 false", "string"),
+            (r#""a" 1 2.5 true"#, "string"),
+            (r#""5""#, "string"),
+            ("null", "string"),
+            ("[1] {}", "json"),
+            (r#"[1] 1 "a" true"#, "json"),
+            (r#""a\u0000b""#, "json"),
+            (r#""\ud83d""#, "json"),
+            (r#""\ud83d\ude00 \n\"""#, "string"),
+            (r#""\x41""#, "string"),
+            ("1.2.3", "string"),
         ] {
-            assert_eq!(inferred(plain, &pages), columns, "{pages:?}");
+            let mut all = Kinds::NONE;
+            // Texts with escapes stand alone, for the blanks in them.
+            let values: Vec<&str> = match values.contains('\\') {
+                true => vec![values],
+                false => values.split(' ').collect(),
+            };
+            for value in &values {
+                all.add(Kinds::of(value));
+            }
+            assert_eq!(all.column_type().to_string(), kind, "{values:?}");
         }
-        let some = "{ from: r, columns: infer, when: { path: $.k, equals: x } }";
-        let page = r#"[{"k":"x","a":1},{"k":"y","b":1}]"#;
-        assert_eq!(inferred(some, &[page]), "k:string a:int64");
     }
 
     #[test]
-    fn maps_are_no_columns() {
-        let members: Vec<String> = (0..3000).map(|n| format!("\"k{n}\":1")).collect();
-        let table = "{ from: r, columns: infer }";
-        let table: TableDefinition = pipeline::decode::decode(table).value.expect("a table");
-        let mut inference = Inference::new(&table, &[]);
-        let page = format!("{{{}}}", members.join(","));
-        assert!(inference.page(page.as_bytes()).is_err());
+    fn a_record_that_is_no_object_has_no_members() {
+        for record in [
+            "1",
+            "[]",
+            "{",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"\ud83d":1}"#,
+            "{a:1}",
+        ] {
+            assert_eq!(members(record), None, "{record}");
+        }
+        let found = members(r#" {"a" : 1 , "\u0062":[ ] , "c":"}" } "#.trim());
+        let keys = found.expect("members").into_iter();
+        let keys: Vec<(String, Kinds)> = keys.map(|(key, kinds)| (key.into(), kinds)).collect();
+        let expected = [
+            ("a".to_owned(), Kinds::WHOLE),
+            ("b".to_owned(), Kinds::NESTED),
+            ("c".to_owned(), Kinds::TEXT),
+        ];
+        assert_eq!(keys, expected);
     }
 }

@@ -32,7 +32,7 @@ fn chosen<'p>(bytes: &[u8], start: usize, paths: &'p [Path]) -> Result<&'p [Segm
     let mut chosen: &[Segment] = &[];
     for (index, path) in paths.iter().enumerate() {
         chosen = path.segments();
-        if index + 1 == paths.len() || leads_somewhere(bytes, start, chosen)? {
+        if index + 1 == paths.len() || find(bytes, start, chosen)?.is_some() {
             break;
         }
     }
@@ -109,26 +109,26 @@ impl<R> Walk<'_, R> {
     }
 }
 
-/// Whether a path leads to a value in the page, null included.
-fn leads_somewhere(bytes: &[u8], start: usize, segments: &[Segment]) -> Result<bool, Bad> {
+/// Where the value starts that a path leads to, null included; none if it leads to nothing.
+pub(crate) fn find(bytes: &[u8], start: usize, segments: &[Segment]) -> Result<Option<usize>, Bad> {
     let Some((segment, rest)) = segments.split_first() else {
-        return Ok(true);
+        return Ok(Some(start));
     };
     let fits = match segment {
         Segment::Key(_) => b'{',
         Segment::Index(_) => b'[',
     };
     if bytes.get(start) != Some(&fits) {
-        return Ok(false);
+        return Ok(None);
     }
     let mut members = Members::of(bytes, start, segment)?;
     while let Some(member) = members.next()? {
         if member.is_wanted {
-            return leads_somewhere(bytes, member.start, rest);
+            return find(bytes, member.start, rest);
         }
         members.at = scan::any(bytes, member.start)?;
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Goes over the members of an object, or the elements of a list, outside of records. After each, `at` has to be

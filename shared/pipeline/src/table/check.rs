@@ -316,14 +316,9 @@ impl Check<'_, '_> {
             return;
         };
         let Some(columns) = self.table.columns.declared() else {
-            self.problems.add_with(
-                extra.at,
-                "inferred columns leave no members over",
-                "leave out `extra`",
-            );
             return;
         };
-        if columns.contains_key(&extra.value) {
+        if columns.contains_key(&*extra.value) {
             self.problems.add_with(
                 extra.at,
                 format!("there is a column `{}` already", **extra),

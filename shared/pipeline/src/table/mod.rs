@@ -5,6 +5,7 @@ pub mod column;
 pub mod column_type;
 pub mod condition;
 pub mod each;
+pub mod extra;
 pub mod function;
 pub mod origin;
 pub mod reject;
@@ -23,6 +24,7 @@ use crate::problem::Located;
 use crate::table::column::ColumnDefinition;
 use crate::table::condition::{RowCondition, When};
 use crate::table::each::Each;
+use crate::table::extra::ExtraName;
 use crate::table::reject::OnReject;
 
 /// A table: typed rows made of the records of one resource.
@@ -57,13 +59,21 @@ pub struct TableDefinition {
     #[serde(default)]
     pub duplicates: Duplicates,
     /// The columns in their order, or `infer` to take the members of the records as they come.
+    ///
+    /// All pages of a slice are read ahead for it: a column for each member, in the order of their first
+    /// appearance, of the narrowest type that holds all its values as they are. Whole numbers are `int64`, with
+    /// fractions among them `float64`, `string` where a number would lose digits; lists and objects are `json`;
+    /// what is always null is `string`. Names become snake-case (`Miles_per_Gallon`: `miles_per_gallon`), the
+    /// second of two that are then alike gets `_2`; a column's description keeps the member's own name. Of more
+    /// than 1,000 members the first have columns and the others need `extra`.
     pub columns: Columns,
     /// Rows to leave out, each rule with a name under which they are counted. The first rule that applies
     /// counts.
     #[serde(default)]
     pub filters: Vec<Filter>,
-    /// The name of one more column (JSON text) that keeps the members of the record which no column takes.
-    pub extra: Option<Located<Name>>,
+    /// The name of one more column (JSON text) that keeps the members of the record which no column takes:
+    /// `_extra`.
+    pub extra: Option<Located<ExtraName>>,
     /// How many rejects are borne before nothing is published.
     #[serde(default)]
     pub on_reject: OnReject,
@@ -93,7 +103,7 @@ pub struct Filter {
 /// The columns of a table.
 #[derive(Debug, Clone)]
 pub enum Columns {
-    /// Name, type and order as the records have them.
+    /// As the records have them.
     Infer,
     /// As written.
     Declared(IndexMap<Name, Located<ColumnDefinition>>),

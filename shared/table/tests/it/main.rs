@@ -4,3 +4,4 @@ mod agreement;
 mod cases;
 mod gins;
 mod harness;
+mod infer;
