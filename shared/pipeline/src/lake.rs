@@ -32,7 +32,7 @@ pub struct Column {
     /// Whether values may be missing.
     pub nullable: bool,
     /// What it means.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub description: Option<String>,
 }
 
