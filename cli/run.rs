@@ -123,9 +123,13 @@ pub async fn execute(
 ) -> Result<RunReport, Failure> {
     let bundle = env.definitions.load(&request.pipeline)?;
     let asked = wanted(&bundle, request, env)?;
+    let run_id = run_id.map(checked_id).transpose()?;
     let _lock = lock(env, &request.pipeline)?;
     let run_id = match run_id {
-        Some(run_id) => checked_id(run_id)?,
+        Some(run_id) => {
+            check_request(&run_id, request, env).await?;
+            run_id
+        }
         None => next_id(&plan::run_name(&bundle, request, &asked), request, env).await?,
     };
     let machine = Machine::parse(STATE_MACHINE)
@@ -181,6 +185,21 @@ fn checked_id(run_id: &str) -> Result<String, Failure> {
         true => Ok(run_id.to_owned()),
         false => Err(Failure::usage(format!(
             "`{run_id}` is not a run id; use letters, digits, `-`, `_` and `.`, 80 at most"
+        ))),
+    }
+}
+
+/// A name stands for one piece of work, as on AWS: under it, nothing else can be asked for.
+async fn check_request(run_id: &str, request: &RunRequest, env: &Env) -> Result<(), Failure> {
+    let keys = RunKeys::new(&request.pipeline, run_id);
+    let begun: Option<StoredRun> = edge::run::optional(&env.objects, &keys.definition()).await?;
+    let same = |stored: StoredRun| {
+        serde_json::to_value(stored.request).ok() == serde_json::to_value(request).ok()
+    };
+    match begun.is_none_or(same) {
+        true => Ok(()),
+        false => Err(Failure::usage(format!(
+            "the run `{run_id}` is for something else; give another `--run-id`"
         ))),
     }
 }
