@@ -465,15 +465,73 @@ fn raw_pages_are_typed_again_without_asking_the_source() {
     assert_eq!(strong, json!([{"gins": 0}]));
 }
 
+/// A pipeline of windows: one request a day.
+const DAYS: &str = r#"
+version: 1
+description: What happened on a day.
+parameters: { base_url: {} }
+schedule: { cron: "0 5 * * ? *", window: day }
+source: { base_url: "{base_url}", rate: { requests: 100 } }
+resources:
+  visits: { path: /visits, query: { day: "{window.date}" } }
+tables:
+  visits:
+    from: visits
+    key: [id, day]
+    columns:
+      id: { from: $.id, type: int32, required: true }
+      day: { value: "{window.date}", type: date, required: true }
+destinations:
+  lake: { database: days, partition: { day: "{window.date}" } }
+"#;
+
 #[test]
-fn a_forced_run_asks_again() {
+fn a_range_is_read_window_by_window_and_once_unless_it_is_forced() {
     let world = World::new();
-    let source = fixture();
-    published(&world, &source, &["--as-of", "2026-11-20"]);
-    let asked = source.seen().len();
-    let (_, report) = published(&world, &source, &["--as-of", "2026-11-20", "--force"]);
-    assert!(source.seen().len() > asked);
+    let source = Api::start(|_| Response::json(r#"[{"id": 1}, {"id": 2}]"#));
+    let folder = world.path().join("pipelines");
+    fs::create_dir_all(folder.join("days")).expect("a folder");
+    fs::write(folder.join("days/pipeline.yaml"), DAYS).expect("written");
+    let folder = folder.display().to_string();
+    let run = |to: &str, more: &[&str]| {
+        let before = source.seen().len();
+        let range = ["--from", "2026-11-01", "--to", to, "--pipelines", &folder];
+        let (ended, report) = world.run("days", &source.base_url(), &[&range, more].concat());
+        assert_eq!(ended.code, Some(0), "{}\n{report:#}", ended.stderr);
+        let asked = source.seen().split_off(before);
+        let mut asked: Vec<String> = asked.into_iter().map(|request| request.query).collect();
+        asked.sort();
+        (report, asked)
+    };
+    let (report, asked) = run("2026-11-02", &[]);
+    assert_eq!(asked, ["day=2026-11-01", "day=2026-11-02"]);
+    let windows = |status: &str| {
+        json!([
+            {"window": "2026-11-01", "status": status},
+            {"window": "2026-11-02", "status": status},
+        ])
+    };
+    assert_eq!(report["windows"], windows("published"));
+    let (report, asked) = run("2026-11-02", &[]);
+    assert_eq!((&report["status"], asked.len()), (&json!("unchanged"), 0));
+    assert_eq!(report["windows"], windows("unchanged"));
+    let (_, asked) = run("2026-11-03", &["--incomplete-only"]);
+    assert_eq!(asked, [""; 0], "the third day was never begun");
+    let (_, asked) = run("2026-11-03", &[]);
+    assert_eq!(asked, ["day=2026-11-03"]);
+    let (report, asked) = run("2026-11-02", &["--force"]);
+    assert_eq!(asked, ["day=2026-11-01", "day=2026-11-02"]);
     assert_eq!(report["status"], "unchanged");
+    let rows =
+        world.query("SELECT day, COUNT(*) AS visits FROM days.visits GROUP BY day ORDER BY day");
+    assert_eq!(
+        rows,
+        json!([
+            {"day": "2026-11-01", "visits": 2},
+            {"day": "2026-11-02", "visits": 2},
+            {"day": "2026-11-03", "visits": 2},
+        ])
+    );
 }
 
 /// A catalogue of 250 gins of which one cannot be typed: fewer than the 1 % that are borne.
