@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod datasette;
 mod definitions;
 mod events;
 mod gins;

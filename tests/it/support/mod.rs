@@ -2,6 +2,7 @@
 //! this process, and the repository's files.
 
 pub mod api;
+pub mod datasette;
 pub mod gins;
 pub mod house;
 pub mod steps;
