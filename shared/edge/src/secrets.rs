@@ -25,6 +25,10 @@ impl fmt::Debug for SecretStore {
 
 impl SecretStore {
     /// A store over the process's environment and the file that the settings name.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a secret's variable is named by its definition, not by us"
+    )]
     pub fn open(settings: &Settings) -> Result<Self, Fault> {
         SecretStore::over(
             |name| std::env::var(name).ok(),
