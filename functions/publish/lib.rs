@@ -55,7 +55,10 @@ async fn publish(run: &Run, env: &Env) -> Result<PublishStatus, Fault> {
     }
     let gathered = Gathered::of(run, env).await?;
     note(run, &WindowEvent::Loaded, env).await?;
-    gathered.check_tolerance(run)?;
+    if let Err(fault) = gathered.check_tolerance(run) {
+        record::store(run, &gathered, PublishStatus::Failed, Vec::new(), env).await?;
+        return Err(fault);
+    }
     let publication = publication::of(run, &gathered, env).await?;
     let checks = check(run, &gathered, &publication, env).await?;
     if let Some(fault) = edge::data_check::failure(&checks) {
