@@ -62,7 +62,10 @@ impl Progress {
                 error.cause
             )),
             What::Waiting(time) if time.as_secs() > 0 => {
-                self.say(&format!("waiting {} s, as the source asks", time.as_secs()));
+                self.say(&format!(
+                    "waiting {} s before the source is asked again",
+                    time.as_secs()
+                ));
             }
             _ => {}
         }

@@ -111,7 +111,7 @@ async fn all_pages(
         {
             Page::Missing if pages.is_empty() => return Ok(Answered::Missing),
             Page::Missing => return Ok(Answered::Pages(pages)),
-            Page::Wait { seconds } => return Ok(Answered::Wait(seconds)),
+            Page::Wait { seconds, .. } => return Ok(Answered::Wait(seconds)),
             Page::Fetched { answer, next, .. } => {
                 pages.push((answer.status, answer.body));
                 match next {

@@ -43,7 +43,7 @@ pub async fn fetch(
                 store.push(None, 404, None)?;
                 Next::End
             }
-            Ok(Page::Wait { seconds }) => {
+            Ok(Page::Wait { seconds, .. }) => {
                 store.flush(Some(write(&token)?)).await?;
                 return Ok(Ended::wait(seconds));
             }

@@ -64,7 +64,10 @@ pub async fn find(
             .map_err(|fault| fault.with("resource", &listing.resource.value))?;
         listed = match read {
             Listing::Read(listed) => listed,
-            Listing::Wait { seconds } => {
+            Listing::Wait {
+                down: Some(fault), ..
+            } => return Err(fault.with("resource", &listing.resource.value)),
+            Listing::Wait { seconds, .. } => {
                 return Err(Fault::new(
                     Kind::RateLimited,
                     format!("the source asks to wait {seconds} s before the listing of `{name}`"),

@@ -39,8 +39,8 @@ impl Step for Plan {
         run::store(&env.objects, &run_definition, &stored).await?;
         let run_read = run::Run::load(&env.objects, &run).await?;
         let slices = slices(&run_read, env).await?;
-        note_planned(&run_read, env).await?;
-        finish(&run_read, slices, env).await
+        let generation = note_planned(&run_read, env).await?;
+        finish(&run_read, slices, generation, env).await
     }
 }
 
@@ -175,20 +175,28 @@ async fn replayed(run: &run::Run, raw_of: &str, env: &Env) -> Result<Vec<Slice>,
     Ok(slices)
 }
 
-async fn note_planned(run: &run::Run, env: &Env) -> Result<(), Fault> {
+/// Notes the plan in the ledger; answers which attempt at the newest window it is.
+async fn note_planned(run: &run::Run, env: &Env) -> Result<u64, Fault> {
     let ledger = Ledger::new(&env.objects, &run.reference.pipeline);
     let now = env.clock.now().to_string();
+    let mut generation = 0;
     for period in &run.periods {
         let event = WindowEvent::Planned;
-        ledger
+        let entry = ledger
             .record(&period.key, &run.reference.id, &event, &now)
             .await?;
+        generation = u64::from(entry.attempts);
     }
-    Ok(())
+    Ok(generation)
 }
 
 /// Writes the list of slices and then, last, the plan.
-async fn finish(run: &run::Run, planned: Planned, env: &Env) -> Result<PlanOutput, Fault> {
+async fn finish(
+    run: &run::Run,
+    planned: Planned,
+    generation: u64,
+    env: &Env,
+) -> Result<PlanOutput, Fault> {
     let mut lines = Vec::new();
     for slice in &planned.slices {
         serde_json::to_writer(&mut lines, slice)
@@ -213,6 +221,7 @@ async fn finish(run: &run::Run, planned: Planned, env: &Env) -> Result<PlanOutpu
     };
     let stored = StoredPlan {
         output: output.clone(),
+        generation,
         listed_twice: planned.found.listed_twice,
         sent: planned.found.sent,
         retried: planned.found.retried,

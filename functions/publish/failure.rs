@@ -1,7 +1,8 @@
 //! Recording that a run failed: the ledger and the run's record say so; what readers see stays as it is.
 
+use edge::chunk::{ChunkHeader, read_header};
 use edge::env::Env;
-use edge::run::{self, Run};
+use edge::run::{self, Run, StoredPlan};
 use indexmap::IndexMap;
 use pipeline::fault::Fault;
 use pipeline::ledger::{RecordedFault, WindowEvent};
@@ -26,25 +27,48 @@ pub async fn record(run: &Run, caught: &Value, env: &Env) -> Result<PublishStatu
     let manifest = Manifest {
         fault: Some(fault.clone()),
         windows: windows(run, status),
-        ..before.unwrap_or_else(|| empty(run))
+        ..match before {
+            Some(before) => before,
+            None => begun(run, env).await?,
+        }
     };
     run::store(&env.objects, &run.keys.manifest(), &manifest).await?;
     crate::note(run, &WindowEvent::Failed(fault), env).await?;
     Ok(status)
 }
 
-fn empty(run: &Run) -> Manifest {
-    Manifest {
+/// The record of a run that did not come as far as being counted: what it asked of the source, as far as stored.
+async fn begun(run: &Run, env: &Env) -> Result<Manifest, Fault> {
+    Ok(Manifest {
         run_id: run.reference.id.clone(),
         pipeline: run.reference.pipeline.clone(),
         status: PublishStatus::Failed,
         windows: Vec::new(),
         tables: IndexMap::new(),
-        requests: RequestReport::default(),
+        requests: requests(run, env).await?,
         resources: IndexMap::new(),
         checks: Vec::new(),
         fault: None,
+    })
+}
+
+async fn requests(run: &Run, env: &Env) -> Result<RequestReport, Fault> {
+    let plan: Option<StoredPlan> = run::optional(&env.objects, &run.keys.plan()).await?;
+    let mut requests = RequestReport::default();
+    if let Some(plan) = plan {
+        requests.sent = plan.sent;
+        requests.retried = plan.retried;
     }
+    for chunk in env.objects.list(&run.keys.raws()).await? {
+        let mut reader = env.objects.read(&chunk.key).await?;
+        let Ok(ChunkHeader { fetched, .. }) = read_header(&mut reader) else {
+            continue;
+        };
+        requests.sent += fetched.sent;
+        requests.retried += fetched.retried;
+        requests.missing += fetched.missing;
+    }
+    Ok(requests)
 }
 
 /// What a Catch hands over: `Error` and `Cause`, the latter perhaps the JSON that Lambda answers.

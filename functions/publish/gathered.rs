@@ -36,6 +36,9 @@ impl Gathered {
             let staged: StagedSlice = required(&env.objects, &run.keys.staged(&slice.id)).await?;
             outcome.check_balance()?;
             check_staged(&outcome, &staged)?;
+            for part in staged.parts.values().flatten() {
+                env.lake.check_staged(part).await?;
+            }
             slices.push((outcome, staged));
         }
         Ok(Gathered { plan, slices })

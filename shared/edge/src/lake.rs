@@ -346,8 +346,14 @@ impl Lake {
     }
 
     async fn make_durable(&self, file: &DataFile) -> Result<(), Fault> {
+        self.check_staged(file).await?;
+        Ok(self.objects.sync(&file.key).await?)
+    }
+
+    /// Whether a staged part is still there as it was noted.
+    pub async fn check_staged(&self, file: &DataFile) -> Result<(), Fault> {
         match self.objects.size(&file.key).await? {
-            Some(bytes) if bytes == file.bytes => Ok(self.objects.sync(&file.key).await?),
+            Some(bytes) if bytes == file.bytes => Ok(()),
             _ => Err(Fault::bug(format!(
                 "`{}` was staged with {} bytes and is not so now",
                 file.key, file.bytes

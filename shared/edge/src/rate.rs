@@ -30,9 +30,26 @@ struct State {
 #[derive(Debug)]
 pub enum Entry<'g> {
     /// Send now; who holds this is inside.
-    Go(SemaphorePermit<'g>),
+    Go(Inside<'g>),
     /// Come back after this time.
     Wait(Duration),
+    /// The source counts as down; come back after this time, unless it has been down for too long.
+    Down(Option<Duration>),
+}
+
+/// Who is inside: while this lives, a request is under way.
+#[derive(Debug)]
+pub struct Inside<'g> {
+    gate: &'g Gate,
+    number: u64,
+    _room: SemaphorePermit<'g>,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let now = self.gate.clock.elapsed();
+        self.gate.state().limiter.answered(self.number, now);
+    }
 }
 
 /// More than this is never inside together, whatever a definition says.
@@ -58,7 +75,7 @@ impl Gate {
         let permit = self.room.acquire().await.expect("the gate is never closed");
         let _turn = self.turn.lock().await;
         if let Some(pause) = self.pause() {
-            return Entry::Wait(pause);
+            return Entry::Down(pause);
         }
         loop {
             let wait = {
@@ -66,8 +83,11 @@ impl Gate {
                 let now = self.clock.elapsed();
                 let wait = state.limiter.next_at().saturating_sub(now);
                 if wait.is_zero() {
-                    state.limiter.note(now);
-                    return Entry::Go(permit);
+                    return Entry::Go(Inside {
+                        gate: self,
+                        number: state.limiter.note(now),
+                        _room: permit,
+                    });
                 }
                 wait
             };
@@ -102,9 +122,12 @@ impl Gate {
         self.state().breaker.may_repeat()
     }
 
-    fn pause(&self) -> Option<Duration> {
+    /// How long to leave the source alone; none within it where it has been down for too long to wait on.
+    fn pause(&self) -> Option<Option<Duration>> {
         let now = self.clock.elapsed();
-        self.state().breaker.pause(now)
+        let mut state = self.state();
+        let pause = state.breaker.pause(now)?;
+        Some((!state.breaker.is_given_up(now)).then_some(pause))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,6 @@ use pipeline::run::{PlanOutput, RunRef, RunRequest, Slice};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::Ledger;
 use crate::objects::{Error, Objects};
 
 /// What plan stores of a run before anything is fetched.
@@ -37,6 +36,9 @@ pub struct StoredRun {
 pub struct StoredPlan {
     /// What plan answered.
     pub output: PlanOutput,
+    /// The attempt at the newest window that this run is, as it was when it was planned.
+    #[serde(default)]
+    pub generation: u64,
     /// Ids that a listing named more than once.
     pub listed_twice: u64,
     /// Requests that plan itself sent, retries included, for a listing of ids.
@@ -125,12 +127,11 @@ impl Run {
     }
 
     /// Which of two runs is the later: for windows, that of the later window, then that of the later attempt;
-    /// for a snapshot, that which started later.
+    /// for a snapshot, that which started later. It is settled when the run is planned: a run that was replaced
+    /// meanwhile stays the earlier one.
     pub async fn order(&self, objects: &Objects) -> Result<Order, Fault> {
         let newest = self.newest()?;
-        let entry = Ledger::new(objects, &self.reference.pipeline)
-            .entry(&newest.key)
-            .await?;
+        let plan: StoredPlan = required(objects, &self.keys.plan()).await?;
         let schedule = self.pipeline.definition.schedule.as_ref();
         let windowed = schedule.is_some_and(|schedule| schedule.window.is_some());
         Ok(Order {
@@ -138,7 +139,7 @@ impl Run {
                 true => newest.window.start.to_string(),
                 false => self.started_at.to_string(),
             },
-            generation: entry.map_or(0, |entry| u64::from(entry.attempts)),
+            generation: plan.generation,
         })
     }
 

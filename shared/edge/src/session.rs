@@ -2,7 +2,7 @@
 //! an answer, a missing thing, a wait or a fault.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pipeline::fault::{Fault, Kind};
@@ -62,6 +62,8 @@ pub enum Sent<T> {
     Wait {
         /// How many.
         seconds: u64,
+        /// The last trouble with the source, where it did not ask for the wait but counts as down.
+        down: Option<Fault>,
     },
 }
 
@@ -113,6 +115,8 @@ pub struct Session {
     redactor: Redactor,
     http: Http,
     gate: Gate,
+    /// The last failure, which is why the source may count as down.
+    trouble: Mutex<Option<Fault>>,
     clock: Clock,
 }
 
@@ -141,6 +145,7 @@ impl Session {
             redactor: Redactor::new(&secrets),
             source,
             secrets,
+            trouble: Mutex::default(),
             clock,
         })
     }
@@ -166,14 +171,15 @@ impl Session {
 
     /// Sends a request until it has an answer that `read` accepts, within the patience of the definition and
     /// before `deadline` (a moment of the clock's `elapsed`). What `read` calls transient is tried again: an
-    /// answer that is not JSON may have broken off unseen.
+    /// answer that is not JSON may have broken off unseen. It is told whether the answer is the last that is
+    /// asked for.
     pub async fn send<T>(
         &self,
         request: &Request,
         outcomes: &Outcomes,
         deadline: Option<Duration>,
         traffic: &mut Traffic,
-        read: impl Fn(&Answer) -> Result<T, Fault>,
+        read: impl Fn(&Answer, bool) -> Result<T, Fault>,
     ) -> Result<Sent<T>, Fault> {
         let retry = &self.source.definition().retry;
         let began = self.clock.elapsed();
@@ -183,16 +189,21 @@ impl Session {
         loop {
             let left = self.left(deadline);
             if left.is_zero() {
-                return Ok(Sent::Wait { seconds: 0 });
+                return Ok(Sent::until(Duration::ZERO));
             }
             let inside = match self.gate.enter(patience.min(left)).await {
                 Entry::Go(inside) => inside,
-                Entry::Wait(wait) => {
+                Entry::Wait(wait) => return Ok(Sent::until(wait)),
+                Entry::Down(Some(pause)) => {
                     return Ok(Sent::Wait {
-                        seconds: whole_seconds(wait),
+                        seconds: whole_seconds(pause),
+                        down: Some(self.down()),
                     });
                 }
+                Entry::Down(None) => return Err(self.down()),
             };
+            let last = number >= retry.attempts.get();
+            let read = |answer: &Answer| read(answer, last);
             let attempt = self
                 .attempt(request, outcomes, deadline, traffic, &read)
                 .await;
@@ -210,22 +221,18 @@ impl Session {
                 self.gate.hold(wait.min(LONGEST_WAIT));
             }
             if asked.is_some() && wait > patience {
-                return Ok(Sent::Wait {
-                    seconds: whole_seconds(wait),
-                });
+                return Ok(Sent::until(wait));
             }
             let may = match fault.kind {
                 Kind::RateLimited => self.gate.may_repeat(),
-                _ => self.gate.failed(),
+                _ => self.failed(&fault),
             };
             let too_late = self.clock.elapsed() + wait > give_up;
-            if number >= retry.attempts.get() || too_late || !may {
+            if last || too_late || !may {
                 return Err(fault.with("attempts", number));
             }
             if wait >= self.left(deadline) {
-                return Ok(Sent::Wait {
-                    seconds: whole_seconds(wait),
-                });
+                return Ok(Sent::until(wait));
             }
             if !everyone {
                 self.clock.sleep(wait).await;
@@ -233,6 +240,22 @@ impl Session {
             number += 1;
             traffic.retried += 1;
         }
+    }
+
+    /// Notes a failure of the source, and says whether the request may be tried again.
+    fn failed(&self, fault: &Fault) -> bool {
+        *self.trouble() = Some(fault.clone());
+        self.gate.failed()
+    }
+
+    /// Why the source counts as down.
+    fn down(&self) -> Fault {
+        let trouble = self.trouble().clone();
+        trouble.unwrap_or_else(|| Fault::transient("the source counts as down"))
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Fault>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn left(&self, deadline: Option<Duration>) -> Duration {
@@ -301,8 +324,8 @@ impl Session {
             }
             Outcome::Wait => {
                 self.gate.answered();
-                let seconds = whole_seconds(asked.unwrap_or(NOT_READY));
-                Ok(Attempt::Done(Sent::Wait { seconds }))
+                let wait = asked.unwrap_or(NOT_READY);
+                Ok(Attempt::Done(Sent::until(wait)))
             }
             Outcome::Retry => repeatable(request, false, self.refusal(request, &answer), asked),
             Outcome::Rejected => {
@@ -355,6 +378,16 @@ impl Session {
     /// The request as a person reads it, without credentials.
     pub fn shown(&self, request: &Request) -> String {
         self.redactor.redact(&request.to_string())
+    }
+}
+
+impl<T> Sent<T> {
+    /// Not before this time has passed.
+    fn until(wait: Duration) -> Self {
+        Sent::Wait {
+            seconds: whole_seconds(wait),
+            down: None,
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use pipeline::fault::Fault;
+use pipeline::fault::{Fault, Kind};
 use pipeline::for_each::Listed;
 use pipeline::number::Values;
 use pipeline::paginate::{Next, PageToken};
 use pipeline::path::Path;
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
+use pipeline::source::Turn;
 
 use crate::session::{Sent, Session, Traffic};
 
@@ -32,6 +33,8 @@ pub enum Page {
     Wait {
         /// How many.
         seconds: u64,
+        /// The last trouble with the source, where it did not ask for the wait but counts as down.
+        down: Option<Fault>,
     },
 }
 
@@ -44,6 +47,8 @@ pub enum Listing {
     Wait {
         /// How many.
         seconds: u64,
+        /// The last trouble with the source, where it did not ask for the wait but counts as down.
+        down: Option<Fault>,
     },
 }
 
@@ -61,13 +66,26 @@ impl Session {
         let place = |fault: Fault| self.clean(fault).with("page", token.ordinal());
         let source = self.source();
         let request = source.request(resource, token, values).map_err(place)?;
-        let read = |answer: &Answer| source.next(resource, token, values, &request, answer);
+        let read = |answer: &Answer, last: bool| {
+            match source.next(resource, token, values, &request, answer) {
+                // Asked for again and again, it is still no JSON: that is how the source has it.
+                Err(fault)
+                    if last && fault.kind == Kind::Transient && resource.is_one_of_many() =>
+                {
+                    Ok(Turn {
+                        records: 0,
+                        next: Next::End,
+                    })
+                }
+                read => read,
+            }
+        };
         let sent = self
             .send(&request, &resource.outcomes, deadline, traffic, read)
             .await;
         Ok(match sent.map_err(place)? {
             Sent::Missing => Page::Missing,
-            Sent::Wait { seconds } => Page::Wait { seconds },
+            Sent::Wait { seconds, down } => Page::Wait { seconds, down },
             Sent::Fetched { answer, read } => Page::Fetched {
                 answer,
                 request: self.shown(&request),
@@ -94,7 +112,7 @@ impl Session {
                 .await?;
             let (answer, next) = match page {
                 Page::Missing => return Ok(Listing::Read(listed)),
-                Page::Wait { seconds } => return Ok(Listing::Wait { seconds }),
+                Page::Wait { seconds, down } => return Ok(Listing::Wait { seconds, down }),
                 Page::Fetched { answer, next, .. } => (answer, next),
             };
             listed
@@ -115,13 +133,12 @@ mod tests {
 
     use jiff::Timestamp;
     use pipeline::decode::decode;
-    use pipeline::fault::Kind;
     use pipeline::request::Request;
     use pipeline::source::SourceDefinition;
 
     use super::*;
     use crate::clock::Clock;
-    use crate::scripted::{Scripted, Turn, answer};
+    use crate::scripted::{self, Scripted, answer};
     use crate::secrets::SecretStore;
     use crate::session::Sessions;
     use crate::settings::Settings;
@@ -184,7 +201,7 @@ mod tests {
     }
 
     fn says(turns: Vec<Vec<u8>>) -> Scripted {
-        Scripted::start(turns.into_iter().map(Turn::Say).collect())
+        Scripted::start(turns.into_iter().map(scripted::Turn::Say).collect())
     }
 
     /// What all the page came to in one word, and after how many whole seconds.
@@ -192,7 +209,7 @@ mod tests {
         match page {
             Ok(Page::Fetched { records, .. }) => format!("{records} records"),
             Ok(Page::Missing) => "missing".to_owned(),
-            Ok(Page::Wait { seconds }) => format!("wait {seconds}"),
+            Ok(Page::Wait { seconds, .. }) => format!("wait {seconds}"),
             Err(fault) => fault.kind.name().to_owned(),
         }
     }
@@ -415,7 +432,7 @@ mod tests {
                 )
                 .await;
             assert!(
-                matches!(page, Ok(Page::Wait { seconds: 0..=1 })),
+                matches!(page, Ok(Page::Wait { seconds: 0..=1, .. })),
                 "{page:?}"
             );
             assert_eq!(traffic.sent, sent);
@@ -634,5 +651,58 @@ mod tests {
                 assert!(!text.contains(secret), "{secret} in {text}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn one_of_many_answers_may_stay_unreadable_and_is_kept_as_it_is() {
+        let broken = || answer(200, "", "{\"a\": ");
+        for (resource, expected) in [
+            (
+                "{ path: '/{id}', for_each: { range: { first: 1, last: 2 } } }",
+                "0 records",
+            ),
+            ("{ path: /a }", "Transient"),
+        ] {
+            let server = says(vec![broken(), broken(), broken(), broken()]);
+            let session = session(&server.base(), "");
+            let resource = super::tests::resource(resource);
+            let values = Values::from([("id".to_owned(), "1".to_owned())]);
+            let token = resource.paginate.first();
+            let mut traffic = Traffic::default();
+            let page = session
+                .page(&resource, &values, &token, None, &mut traffic)
+                .await;
+            assert_eq!(summary(&page), expected);
+            assert_eq!(traffic.sent, 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_stays_down_ends_the_run_and_tells_why() {
+        let server = says(Vec::new());
+        let session = session(&server.base(), "");
+        let resource = resource("{ path: /a }");
+        let token = resource.paginate.first();
+        let mut traffic = Traffic::default();
+        let mut waited = 0;
+        let fault = loop {
+            let page = session
+                .page(&resource, &Values::new(), &token, None, &mut traffic)
+                .await;
+            match page {
+                Ok(Page::Wait { seconds, down }) => {
+                    assert!(down.expect("why").message.contains("answered 500"));
+                    session.clock().sleep(Duration::from_secs(seconds)).await;
+                    waited += seconds;
+                }
+                Err(fault) if waited >= 3600 => break fault,
+                Err(_) => {}
+                Ok(page) => panic!("{page:?}"),
+            }
+            assert!(waited < 2 * 3600, "waited {waited} s and would wait on");
+        };
+        assert_eq!(fault.kind, Kind::Transient);
+        assert!(fault.message.contains("answered 500"), "{fault}");
+        assert!(traffic.sent <= 12 + 61, "{traffic:?}");
     }
 }

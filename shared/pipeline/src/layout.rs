@@ -58,6 +58,11 @@ impl RunKeys {
         format!("{}/raw/{slice}/", self.prefix)
     }
 
+    /// Where the raw chunks of all slices stand.
+    pub fn raws(&self) -> String {
+        format!("{}/raw/", self.prefix)
+    }
+
     /// The raw chunk of that ordinal.
     pub fn raw(&self, slice: &str, ordinal: u32) -> String {
         format!("{}{ordinal:06}.zst", self.raw_prefix(slice))

@@ -73,6 +73,7 @@ pub struct Breaker {
     tokens: f64,
     failures_in_a_row: u32,
     down_until: Option<Duration>,
+    down_since: Option<Duration>,
 }
 
 const TOKENS: f64 = 20.0;
@@ -80,12 +81,16 @@ const EARNED: f64 = 0.2;
 const FAILURES: u32 = 12;
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// How long a source may count as down before the run ends instead of waiting on.
+pub const LONGEST_DOWN: Duration = Duration::from_secs(3600);
+
 impl Default for Breaker {
     fn default() -> Self {
         Breaker {
             tokens: TOKENS,
             failures_in_a_row: 0,
             down_until: None,
+            down_since: None,
         }
     }
 }
@@ -102,6 +107,12 @@ impl Breaker {
         None
     }
 
+    /// Whether the source counts as down for so long that waiting on is no use.
+    pub fn is_given_up(&self, now: Duration) -> bool {
+        let since = self.down_since;
+        since.is_some_and(|since| now.saturating_sub(since) >= LONGEST_DOWN)
+    }
+
     /// Whether a failed request may be tried again now.
     pub fn may_repeat(&mut self) -> bool {
         if self.down_until.is_some() || self.tokens < 1.0 {
@@ -116,6 +127,7 @@ impl Breaker {
         self.tokens = (self.tokens + EARNED).min(TOKENS);
         self.failures_in_a_row = 0;
         self.down_until = None;
+        self.down_since = None;
     }
 
     /// Notes that the source did not answer, or only that it cannot.
@@ -123,6 +135,7 @@ impl Breaker {
         self.failures_in_a_row += 1;
         if self.failures_in_a_row >= FAILURES {
             self.down_until = Some(now + PAUSE);
+            self.down_since.get_or_insert(now);
         }
     }
 }
@@ -160,7 +173,10 @@ mod tests {
             }
         }
         assert!(asked <= 6 * 60 + FAILURES as usize, "{asked}");
+        let down = |seconds| breaker.is_given_up(Duration::from_secs(seconds));
+        assert!(!down(3500) && down(3700));
         breaker.answered();
+        assert!(!breaker.is_given_up(Duration::from_secs(6 * 3600)));
         assert_eq!(breaker.pause(Duration::from_secs(6 * 3600)), None);
         assert!(breaker.may_repeat());
     }

@@ -151,16 +151,26 @@ impl Pace {
 #[derive(Debug, Clone)]
 pub struct Limiter {
     pace: Pace,
-    went: VecDeque<Duration>,
+    /// By when each of the last requests had come to the source.
+    came: VecDeque<Duration>,
+    /// How many went.
+    sent: u64,
+    /// When the next request is due if all go evenly.
+    due: Duration,
     held_until: Duration,
 }
+
+/// Timers wake late; so much of it is made up for, or else a high rate would never be used.
+const LATE: Duration = Duration::from_millis(50);
 
 impl Limiter {
     /// A limiter that has seen nothing.
     pub fn new(pace: Pace) -> Self {
         Limiter {
             pace,
-            went: VecDeque::new(),
+            came: VecDeque::new(),
+            sent: 0,
+            due: Duration::ZERO,
             held_until: Duration::ZERO,
         }
     }
@@ -168,31 +178,51 @@ impl Limiter {
     /// The earliest moment at which the next request may go, which may lie in the past.
     pub fn next_at(&self) -> Duration {
         let Pace {
-            requests,
-            period,
-            burst,
-            ..
+            requests, burst, ..
         } = self.pace;
-        // Requests that leave exactly on time may arrive a little closer together than they left.
-        let period = period + period / 33;
-        let whole = self.after(requests, period);
-        let burst = burst.min(requests);
-        let share = u32::try_from(requests).unwrap_or(u32::MAX);
-        let spread = period.saturating_mul(u32::try_from(burst).unwrap_or(u32::MAX)) / share;
-        whole.max(self.after(burst, spread)).max(self.held_until)
+        let ahead = u32::try_from(burst.min(requests) - 1).unwrap_or(u32::MAX);
+        let even = self.due.saturating_sub(self.share().saturating_mul(ahead));
+        self.whole().max(even).max(self.held_until)
     }
 
-    fn after(&self, count: u64, wait: Duration) -> Duration {
-        let back = usize::try_from(count).unwrap_or(usize::MAX);
-        let position = self.went.len().checked_sub(back);
-        position.map_or(Duration::ZERO, |position| self.went[position] + wait)
+    /// The first moment at which a period, wherever it begins, has room for one more.
+    fn whole(&self) -> Duration {
+        let back = usize::try_from(self.pace.requests).unwrap_or(usize::MAX);
+        let position = self.came.len().checked_sub(back);
+        position.map_or(Duration::ZERO, |position| {
+            self.came[position] + self.pace.period
+        })
     }
 
-    /// Notes that a request goes now.
-    pub fn note(&mut self, now: Duration) {
-        self.went.push_back(now);
-        while self.went.len() as u64 > self.pace.requests {
-            self.went.pop_front();
+    /// The time between two requests that go evenly. A little is left over, so that the way that one takes
+    /// longer than another seldom holds the next one up.
+    fn share(&self) -> Duration {
+        let period = self.pace.period + self.pace.period / 33;
+        period / u32::try_from(self.pace.requests).unwrap_or(u32::MAX)
+    }
+
+    /// Notes that a request goes now, and answers a number for [`Limiter::answered`].
+    ///
+    /// A request that leaves on time may come to the source later than the next ones do, on a busy machine
+    /// much later. So it counts from the latest moment at which it can have come: when it is answered, or a
+    /// while after it went.
+    pub fn note(&mut self, now: Duration) -> u64 {
+        let latest = now + (self.pace.period * 2 / 25).min(Duration::from_secs(1));
+        self.due = self.due.max(now.saturating_sub(LATE)) + self.share();
+        self.came.push_back(latest);
+        while self.came.len() as u64 > self.pace.requests {
+            self.came.pop_front();
+        }
+        self.sent += 1;
+        self.sent
+    }
+
+    /// Notes that the request of this number is answered, so has come.
+    pub fn answered(&mut self, number: u64, now: Duration) {
+        let later = usize::try_from(self.sent - number).unwrap_or(usize::MAX);
+        let position = self.came.len().checked_sub(later.saturating_add(1));
+        if let Some(came) = position.and_then(|position| self.came.get_mut(position)) {
+            *came = now.min(*came);
         }
     }
 
@@ -299,6 +329,35 @@ mod tests {
         );
         for n in ["0", "-1", "x", "1000001"] {
             assert!(pace(n).is_err(), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_dawdles_on_its_way_does_not_make_a_second_too_full() {
+        let pace = pace(20, 1);
+        for (dawdle, answered) in [(70, 1000), (70, 75), (20, 21), (0, 0)] {
+            let mut limiter = Limiter::new(pace);
+            let mut answers = VecDeque::new();
+            let (mut now, mut came) = (Duration::from_secs(9), Vec::new());
+            for number in 0..300 {
+                let millis = Duration::from_millis;
+                now = now.max(limiter.next_at());
+                while let Some((ticket, at)) = answers.front().copied().filter(|(_, at)| *at <= now)
+                {
+                    limiter.answered(ticket, at);
+                    answers.pop_front();
+                    now = now.max(limiter.next_at());
+                }
+                // Every seventh takes its time, all others none.
+                let late = if number % 7 == 0 { dawdle } else { 0 };
+                answers.push_back((limiter.note(now), now + millis(answered)));
+                came.push(now + millis(late));
+            }
+            came.sort();
+            assert!(
+                worst(&came, Duration::from_secs(1)) <= 20,
+                "{dawdle} {answered}"
+            );
         }
     }
 }

@@ -67,6 +67,11 @@ impl ResourceDefinition {
         })
     }
 
+    /// Whether an answer is one of many that stand for themselves: nothing else is lost with it.
+    pub fn is_one_of_many(&self) -> bool {
+        !matches!(self.for_each, ForEach::None) && !self.paginate.is_divided()
+    }
+
     /// Every template, with its place.
     pub(crate) fn templates(&self) -> Vec<(crate::problem::Location, &Template)> {
         let mut templates = vec![(self.path.at, &self.path.0)];

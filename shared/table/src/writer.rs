@@ -74,6 +74,8 @@ pub struct Writer<'c, S: Sinks> {
     found: Found,
     tables: Vec<Table<S::Part>>,
     counts: RecordCounts,
+    /// Up to where the page is told into records.
+    told: usize,
 }
 
 struct Table<P: Write + Send> {
@@ -166,6 +168,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             found: Found::new(&compiled.shape),
             tables: compiled.tables.iter().map(table).collect(),
             counts: RecordCounts::default(),
+            told: 0,
         }
     }
 
@@ -183,6 +186,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             text: simdutf8::basic::from_utf8(bytes).ok(),
         };
         let before = self.counts.records;
+        self.told = 0;
         match self.read(page, before) {
             Ok(()) => Ok(()),
             Err(Stop::Fault(fault)) => Err(fault),
@@ -229,7 +233,8 @@ impl<'c, S: Sinks> Writer<'c, S> {
                 record: self.counts.records - before,
                 start,
             };
-            self.record(page, &spot)
+            self.told = self.record(page, &spot)?;
+            Ok(self.told)
         })
     }
 
@@ -309,7 +314,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             .map_err(|error| reject_fault(&error))
     }
 
-    /// What follows a break cannot be told into records: it is one reject.
+    /// What follows the last record before a break cannot be told into records: it is one reject.
     fn break_page(&mut self, page: Page<'_>, bad: Bad) -> Result<(), Fault> {
         self.counts.broken_pages += 1;
         self.counts.records += 1;

@@ -2,8 +2,14 @@
 //! this process, and the repository's files.
 
 pub mod api;
+pub mod canary;
+pub mod content;
 pub mod datasette;
+pub mod definition;
 pub mod gins;
 pub mod house;
+pub mod lots;
+pub mod source;
+pub mod stage;
 pub mod steps;
 pub mod world;

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// The key that tests give to `gins`; it must appear nowhere.
-pub const CANARY: &str = "canary-3f9a1c77";
+/// The key that tests give to `gins`; it must appear nowhere. It holds what escapes like to change.
+pub const CANARY: &str = "canary-3f9a1c77/+\"\\%&";
 
 /// A root directory and the binary that works in it.
 pub struct World {
