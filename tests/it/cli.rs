@@ -288,7 +288,7 @@ fn published_tables_are_listed_with_their_columns_and_their_very_files() {
     let id = &listed("gins")["columns"][0];
     assert_eq!(
         *id,
-        json!({"name": "id", "type": "Int32", "nullable": false, "description": "Product id of the source."})
+        json!({"name": "id", "type": "int32", "nullable": false, "description": "Product id of the source."})
     );
 }
 

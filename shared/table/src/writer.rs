@@ -319,7 +319,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         self.counts.broken_pages += 1;
         self.counts.records += 1;
         self.counts.unparsable += 1;
-        let raw = &page.bytes[bad.place().min(page.bytes.len())..];
+        let raw = &page.bytes[self.told.min(page.bytes.len())..];
         let reject = Reject {
             page: page.number,
             record: None,
