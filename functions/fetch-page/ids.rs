@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Ended;
-use crate::store::Store;
+use crate::store::{Store, bookmark};
 
 /// How many answers of one slice are under way at a time; other slices have theirs.
 const TOGETHER: usize = 4;
@@ -125,11 +125,7 @@ async fn all_pages(
 
 fn position(token: Option<Value>) -> Result<usize, Fault> {
     let Some(token) = token else { return Ok(0) };
-    let position: Position = serde_json::from_value(token).map_err(|error| {
-        Fault::bad_data(format!(
-            "the bookmark of the slice is not readable: {error}"
-        ))
-    })?;
+    let position: Position = bookmark(token)?;
     Ok(position.position)
 }
 

@@ -10,7 +10,7 @@ use pipeline::run::Slice;
 use serde_json::Value;
 
 use crate::Ended;
-use crate::store::Store;
+use crate::store::{Store, bookmark};
 
 /// Fetches the pages of a slice that are not stored yet.
 pub async fn fetch(
@@ -25,7 +25,7 @@ pub async fn fetch(
         .sources
         .session(&run.pipeline.definition.source, &values)?;
     let mut token = match token {
-        Some(token) => read(token)?,
+        Some(token) => bookmark(token)?,
         None => resource.paginate.first(),
     };
     loop {
@@ -62,14 +62,6 @@ pub async fn fetch(
     }
     store.flush(None).await?;
     Ok(Ended::Done)
-}
-
-fn read(token: Value) -> Result<PageToken, Fault> {
-    serde_json::from_value(token).map_err(|error| {
-        Fault::bad_data(format!(
-            "the bookmark of the slice is not readable: {error}"
-        ))
-    })
 }
 
 fn write(token: &PageToken) -> Result<Value, Fault> {

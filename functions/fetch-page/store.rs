@@ -11,6 +11,7 @@ use edge::session::Traffic;
 use pipeline::fault::Fault;
 use pipeline::layout::RunKeys;
 use pipeline::run::{Fetched, Slice};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// When a chunk is stored: so much is lost, and asked for again, when a process is killed.
@@ -175,6 +176,15 @@ impl<'a> Store<'a> {
         self.note(&header);
         Ok(())
     }
+}
+
+/// Reads where the fetch goes on from what a chunk holds.
+pub fn bookmark<T: DeserializeOwned>(token: Value) -> Result<T, Fault> {
+    serde_json::from_value(token).map_err(|error| {
+        Fault::bad_data(format!(
+            "the bookmark of the slice is not readable: {error}"
+        ))
+    })
 }
 
 fn unwritten(error: &io::Error) -> Fault {
