@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::Value;
 
 /// The scripts that are run by the Python of the test environment.
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/datasette");
+const SCRIPTS: &str = "tests/datasette";
 
 /// A running Datasette; it ends with this value.
 pub struct Datasette {
@@ -106,9 +106,7 @@ fn python(script: &str) -> Command {
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests alone")]
 fn interpreter() -> PathBuf {
     let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
-    let python = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(venv)
-        .join("bin/python");
+    let python = Path::new(&venv).join("bin/python");
     assert!(
         python.exists(),
         "there is no {}; run `scripts/venv`, which makes the Python environment of the tests",

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::house;
 use super::world::World;
 
 /// How a copy of `gins` differs from the shipped one.
@@ -18,7 +19,7 @@ pub const SHORT: &str = "  timeouts: { idle: 0.7, total: 2 }\n";
 
 /// Writes a copy of `gins` into a folder of pipelines of this world, and answers that folder.
 pub fn edited(world: &World, edits: &Edits) -> PathBuf {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/gins");
+    let shipped = house::root().join("pipelines/gins");
     let folder = world.path().join("pipelines");
     copy(&shipped, &folder.join("gins"));
     let path = folder.join("gins/pipeline.yaml");

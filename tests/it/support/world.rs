@@ -53,7 +53,6 @@ impl World {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lakehead"));
         command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(arguments)
             .env("LAKEHEAD_SECRET_GINS_API_KEY", CANARY)
             .env_remove("RUST_LOG")
