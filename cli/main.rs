@@ -21,6 +21,11 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use output::{Exit, Failure};
 
+/// The C library's allocator keeps memory for each thread that freed some, so that a long run held many times
+/// what it used. How this one is set stands in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     step::telemetry::plain();
     let arguments = Arguments::parse();
