@@ -159,6 +159,27 @@ impl SourceDefinition {
         self.rate.check(known, problems);
     }
 
+    /// Notes outcomes of the resources that this source's way to prove who we are gives no meaning.
+    pub fn check_outcomes(
+        &self,
+        resources: &IndexMap<Name, ResourceDefinition>,
+        problems: &mut Problems,
+    ) {
+        if self.auth.is_granted() {
+            return;
+        }
+        for at in resources
+            .values()
+            .filter_map(|resource| resource.outcomes.refreshes())
+        {
+            problems.add_with(
+                at,
+                "`refresh` has no meaning here: `auth` gets neither a token nor cookies that could be got anew",
+                "take it out, or log in under `auth`",
+            );
+        }
+    }
+
     /// The source with its address and pace known.
     pub fn open(&self, values: &Values) -> Result<Source, Fault> {
         let base = self.base(values)?;
