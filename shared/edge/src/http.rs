@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pipeline::address::Reach;
+use pipeline::auth::Identity;
 use pipeline::fault::Fault;
 use pipeline::request::{Answer, Credential, Method, Request};
 use pipeline::source::{Limits, Source, Timeouts};
@@ -56,13 +57,37 @@ pub struct Http {
 
 impl Http {
     /// A sender for this source.
-    pub fn open(source: &Source, settings: &Settings) -> Result<Self, Fault> {
-        Http::resolving(source, settings, Arc::new(look_up))
+    pub fn open(
+        source: &Source,
+        identity: Option<&Identity>,
+        settings: &Settings,
+    ) -> Result<Self, Fault> {
+        let to = (source.base(), source.reach());
+        Http::resolving(source, to, identity, settings, Arc::new(look_up))
     }
 
-    fn resolving(source: &Source, settings: &Settings, look_up: LookUp) -> Result<Self, Fault> {
+    /// A sender for where this source's tokens are asked for; none where none are.
+    pub fn to_grants(
+        source: &Source,
+        identity: Option<&Identity>,
+        settings: &Settings,
+    ) -> Result<Option<Self>, Fault> {
+        let Some(address) = source.grants() else {
+            return Ok(None);
+        };
+        let reach = Reach::of(address, source.definition().allow_private);
+        let to = (address, reach);
+        Http::resolving(source, to, identity, settings, Arc::new(look_up)).map(Some)
+    }
+
+    fn resolving(
+        source: &Source,
+        (address, reach): (&Url, Reach),
+        identity: Option<&Identity>,
+        settings: &Settings,
+        look_up: LookUp,
+    ) -> Result<Self, Fault> {
         let Timeouts { connect, .. } = source.definition().timeouts;
-        let reach = source.reach();
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -73,6 +98,9 @@ impl Http {
         if let Some(path) = &settings.ca_file {
             builder = builder.tls_certs_merge(certificates(path)?);
         }
+        if let Some(identity) = identity {
+            builder = builder.identity(shown(identity, address)?).https_only(true);
+        }
         let client = builder.build().map_err(|error| {
             Fault::bad_definition(format!(
                 "no encrypted connection is possible here: {}",
@@ -81,7 +109,7 @@ impl Http {
         })?;
         Ok(Http {
             client,
-            origin: source.base().origin(),
+            origin: address.origin(),
             reach,
             timeouts: source.definition().timeouts.clone(),
             limits: source.definition().limits.clone(),
@@ -172,6 +200,22 @@ impl Http {
             false => Trouble::passing(format!("the answer of {origin} broke off: {cause}")),
         }
     }
+}
+
+/// The certificate that is shown when a connection is made. What is wrong with it is not shown.
+fn shown(identity: &Identity, address: &Url) -> Result<reqwest::Identity, Fault> {
+    if address.scheme() != "https" {
+        return Err(Fault::bad_definition(format!(
+            "{} is asked without encryption, so no client certificate is shown to it; use https",
+            address.origin().ascii_serialization()
+        )));
+    }
+    reqwest::Identity::from_pem(identity.pem.expose().as_bytes()).map_err(|_| {
+        Fault::bad_definition(format!(
+            "the secrets `{}` and `{}` are not a certificate and its private key in PEM",
+            identity.certificate, identity.key
+        ))
+    })
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Fault> {
@@ -436,7 +480,7 @@ mod tests {
 
     async fn ask(server: &Scripted, more: &str) -> Result<Answer, Trouble> {
         let source = source(&server.base(), more);
-        let http = Http::open(&source, &Settings::default()).expect("opens");
+        let http = Http::open(&source, None, &Settings::default()).expect("opens");
         http.send(&Request::get(source.base().clone()), LONG).await
     }
 
@@ -532,7 +576,7 @@ mod tests {
         let count = cuts.len();
         let server = Scripted::start(cuts.into_iter().map(Turn::Say).collect());
         let source = source(&server.base(), "");
-        let http = Http::open(&source, &Settings::default()).expect("opens");
+        let http = Http::open(&source, None, &Settings::default()).expect("opens");
         let mut accepted = 0;
         for _ in 0..count {
             match http.send(&Request::get(source.base().clone()), LONG).await {
@@ -674,7 +718,7 @@ mod tests {
             .local_addr()
             .expect("an address");
         let source = source(&format!("http://{port}"), "");
-        let http = Http::open(&source, &Settings::default()).expect("opens");
+        let http = Http::open(&source, None, &Settings::default()).expect("opens");
         let trouble = http
             .send(&Request::get(source.base().clone()), LONG)
             .await
@@ -703,7 +747,9 @@ mod tests {
             let address: IpAddr = address.parse().expect(address);
             // Whatever it was when somebody looked before, at the connection it is this.
             let look_up: LookUp = Arc::new(move |_| Box::pin(async move { Ok(vec![address]) }));
-            let http = Http::resolving(&source, &Settings::default(), look_up).expect("opens");
+            let to = (source.base(), source.reach());
+            let http =
+                Http::resolving(&source, to, None, &Settings::default(), look_up).expect("opens");
             let trouble = http
                 .send(&Request::get(source.base().clone()), LONG)
                 .await
@@ -718,7 +764,7 @@ mod tests {
         }
         assert!(canary.heard().is_empty());
         let named = self::source(&format!("http://localhost:{port}"), "");
-        let http = Http::open(&named, &Settings::default()).expect("opens");
+        let http = Http::open(&named, None, &Settings::default()).expect("opens");
         let answer = http
             .send(&Request::get(named.base().clone()), LONG)
             .await
@@ -732,15 +778,19 @@ mod tests {
             "http://169.254.169.254",
             "allow_http: true, allow_private: true",
         );
-        let http = Http::open(&metadata, &Settings::default()).expect("opens");
+        let http = Http::open(&metadata, None, &Settings::default()).expect("opens");
         let refused = http
             .send(&Request::get(metadata.base().clone()), LONG)
             .await;
         assert!(matches!(refused, Err(Trouble::Lasting(_))), "{refused:?}");
         let canary = Scripted::start(Vec::new());
         let other = Url::parse(&canary.base()).expect("a url");
-        let http =
-            Http::open(&source("https://api.example", ""), &Settings::default()).expect("opens");
+        let http = Http::open(
+            &source("https://api.example", ""),
+            None,
+            &Settings::default(),
+        )
+        .expect("opens");
         assert!(matches!(
             http.send(&Request::get(other), LONG).await,
             Err(Trouble::Lasting(_))

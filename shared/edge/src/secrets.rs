@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pipeline::fault::Fault;
 use pipeline::secret::{Secret, SecretName, Secrets};
 
+use crate::rotation::Place;
 use crate::settings::Settings;
 
 /// Reads secrets by name; holds those of the file.
 #[derive(Clone)]
 pub struct SecretStore {
     file: BTreeMap<String, Secret>,
-    file_name: Option<String>,
+    file_name: Option<PathBuf>,
     environment: fn(&str) -> Option<String>,
 }
 
@@ -55,7 +56,7 @@ impl SecretStore {
                 ))
             })?;
             store.file = parse(&text).map_err(|fault| fault.with("file", path.display()))?;
-            store.file_name = Some(path.display().to_string());
+            store.file_name = Some(path.to_owned());
         }
         Ok(store)
     }
@@ -71,9 +72,25 @@ impl SecretStore {
             .collect()
     }
 
+    /// Takes the place of a secret that its source may replace; none while another process holds it. What
+    /// stands in the environment can't be replaced there, so it is refused before anything is sent.
+    pub(crate) fn place(&self, name: &SecretName) -> Result<Option<Place>, Fault> {
+        let variable = name.environment_variable();
+        match &self.file_name {
+            Some(file) if self.set(&variable).is_none() => Place::try_take(file, name),
+            _ => Err(Fault::bad_definition(format!(
+                "the source may replace the secret `{name}`, and {variable} of the environment could not keep the new one; write it into a file given by --secrets, or set `rotates: false` if the source never replaces it"
+            ))),
+        }
+    }
+
+    fn set(&self, variable: &str) -> Option<String> {
+        (self.environment)(variable).filter(|value| !value.is_empty())
+    }
+
     fn one(&self, name: &SecretName) -> Result<Secret, Fault> {
         let variable = name.environment_variable();
-        let set = (self.environment)(&variable).filter(|value| !value.is_empty());
+        let set = self.set(&variable);
         let found = set
             .map(Secret::new)
             .or_else(|| self.file.get(&variable).cloned());
@@ -81,7 +98,7 @@ impl SecretStore {
             .filter(|secret| !secret.expose().is_empty())
             .ok_or_else(|| {
                 let file = match &self.file_name {
-                    Some(file) => format!("write it into {file}"),
+                    Some(file) => format!("write it into {}", file.display()),
                     None => format!(
                         "give a file that has it with --secrets FILE or {}",
                         crate::settings::SECRETS_FILE
@@ -96,7 +113,7 @@ impl SecretStore {
 
 /// The lines of a file: `NAME=value`, with `export` before and quotes around where a shell wants them; `#`
 /// begins a comment. Nothing of a line is ever shown.
-fn parse(text: &str) -> Result<BTreeMap<String, Secret>, Fault> {
+pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Secret>, Fault> {
     let mut secrets = BTreeMap::new();
     for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();

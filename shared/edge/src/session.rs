@@ -2,20 +2,22 @@
 //! an answer, a missing thing, a wait or a fault.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use pipeline::auth::{Grant, Moment};
 use pipeline::fault::{Fault, Kind};
 use pipeline::number::Values;
 use pipeline::outcome::{Outcome, Outcomes, retry_after};
 use pipeline::patience::{LONGEST_WAIT, backoff};
 use pipeline::request::{Answer, Request};
-use pipeline::secret::{Redactor, Secrets};
+use pipeline::secret::{Redactor, Secret, SecretName, Secrets};
 use pipeline::source::{Source, SourceDefinition};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::grants::{Grants, Held};
 use crate::http::{Http, Trouble};
 use crate::rate::{Entry, Gate};
 use crate::secrets::SecretStore;
@@ -58,6 +60,8 @@ pub enum Sent<T> {
     },
     /// With an answer that says there is no such thing.
     Missing,
+    /// With an answer that says that nothing follows.
+    End,
     /// Not yet: ask again after so many seconds; 0 where only the step's time is over.
     Wait {
         /// How many.
@@ -95,13 +99,12 @@ impl Sessions {
     ) -> Result<Arc<Session>, Fault> {
         let source = definition.open(values)?;
         let key = format!("{source:?}");
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = locked(&self.open);
         if let Some(session) = open.get(&key) {
             return Ok(session.clone());
         }
-        let secrets = self.secrets.read(definition.secrets())?;
-        let session = Session::open(source, secrets, &self.settings, self.clock.clone())?;
-        let session = Arc::new(session);
+        let (settings, clock) = (&self.settings, self.clock.clone());
+        let session = Session::open(source, self.secrets.clone(), settings, clock)?;
         open.insert(key, session.clone());
         Ok(session)
     }
@@ -110,19 +113,35 @@ impl Sessions {
 /// A conversation with one source.
 #[derive(Debug)]
 pub struct Session {
+    pub(crate) me: Weak<Session>,
     source: Source,
-    secrets: Secrets,
-    redactor: Redactor,
+    /// As they were read last: a source may replace one.
+    secrets: Mutex<Arc<Secrets>>,
+    redactor: Mutex<Redactor>,
     http: Http,
+    pub(crate) grants: Grants,
     gate: Gate,
     /// The last failure, which is why the source may count as down.
     trouble: Mutex<Option<Fault>>,
-    clock: Clock,
+    /// Why nothing more may be sent: an answer was not from who it should be from.
+    closed: Mutex<Option<Fault>>,
+    pub(crate) clock: Clock,
+}
+
+/// Whom a request is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum To<'a> {
+    /// The source, with its credentials and what it granted.
+    Source(Option<&'a Held>),
+    /// Where tokens are asked for; the request is complete.
+    Grants,
 }
 
 /// What one attempt amounted to.
 enum Attempt<T> {
     Done(Sent<T>),
+    /// What was granted is over; this fault, if it was got a moment ago.
+    Over(Fault),
     /// Try again after this; `asked` where the source named the time.
     Again {
         fault: Fault,
@@ -132,22 +151,30 @@ enum Attempt<T> {
 }
 
 impl Session {
-    /// A conversation that knows these secrets.
+    /// A conversation with a source. Its secrets are read now, no others.
     pub fn open(
         source: Source,
-        secrets: Secrets,
+        store: SecretStore,
         settings: &Settings,
         clock: Clock,
-    ) -> Result<Self, Fault> {
-        Ok(Session {
-            http: Http::open(&source, settings)?,
+    ) -> Result<Arc<Self>, Fault> {
+        let secrets = store.read(source.definition().secrets())?;
+        let identity = source.identity(&secrets)?;
+        let identity = identity.as_ref();
+        let http = Http::open(&source, identity, settings)?;
+        let grants = Grants::new(Http::to_grants(&source, identity, settings)?, store);
+        Ok(Arc::new_cyclic(|me| Session {
+            me: me.clone(),
+            http,
+            grants,
             gate: Gate::new(source.pace().shared_by(settings.rate_shares), clock.clone()),
-            redactor: Redactor::new(&secrets),
+            redactor: Mutex::new(Redactor::new(&secrets)),
             source,
-            secrets,
+            secrets: Mutex::new(Arc::new(secrets)),
             trouble: Mutex::default(),
+            closed: Mutex::default(),
             clock,
-        })
+        }))
     }
 
     /// The source.
@@ -162,11 +189,46 @@ impl Session {
 
     /// The fault without any secret that a library may have put into its text.
     pub fn clean(&self, mut fault: Fault) -> Fault {
-        fault.message = self.redactor.redact(&fault.message);
+        let redactor = locked(&self.redactor);
+        fault.message = redactor.redact(&fault.message);
         for (_, value) in &mut fault.context {
-            *value = self.redactor.redact(value);
+            *value = redactor.redact(value);
         }
         fault
+    }
+
+    fn redact(&self, text: &str) -> String {
+        locked(&self.redactor).redact(text)
+    }
+
+    /// What was read of secrets.
+    pub(crate) fn secrets(&self) -> Arc<Secrets> {
+        locked(&self.secrets).clone()
+    }
+
+    /// Takes the place of what was read before: a source replaced one.
+    pub(crate) fn replace_secret(&self, name: &SecretName, value: &Secret) {
+        let mut secrets = Secrets::clone(&self.secrets());
+        secrets.insert(name.clone(), value.clone());
+        *locked(&self.secrets) = Arc::new(secrets);
+        locked(&self.redactor).learn(value);
+    }
+
+    /// Hides from now on what was granted.
+    pub(crate) fn hide(&self, grant: &Grant) {
+        let mut redactor = locked(&self.redactor);
+        for secret in grant.secrets() {
+            redactor.learn(secret);
+        }
+    }
+
+    /// The moment that a request is signed at, and a text that serves once.
+    pub(crate) fn moment(&self) -> Moment {
+        let chance: [u8; 12] = rand::random();
+        Moment {
+            now: self.clock.now(),
+            nonce: chance.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
     }
 
     /// Sends a request until it has an answer that `read` accepts, within the patience of the definition and
@@ -181,6 +243,51 @@ impl Session {
         traffic: &mut Traffic,
         read: impl Fn(&Answer, bool) -> Result<T, Fault>,
     ) -> Result<Sent<T>, Fault> {
+        if !self.source.definition().auth.is_granted() {
+            let to = To::Source(None);
+            return match self
+                .ask(request, to, outcomes, deadline, traffic, &read)
+                .await?
+            {
+                Asked::Sent(sent) => Ok(sent),
+                Asked::Over(fault) => Err(fault),
+            };
+        }
+        let mut is_fresh = false;
+        loop {
+            let held = match self.held(deadline, traffic).await? {
+                Sent::Fetched { read, .. } => read,
+                Sent::Wait { seconds, down } => return Ok(Sent::Wait { seconds, down }),
+                Sent::Missing | Sent::End => return Err(Fault::bug("a grant is never missing")),
+            };
+            let to = To::Source(Some(&held));
+            match self
+                .ask(request, to, outcomes, deadline, traffic, &read)
+                .await?
+            {
+                Asked::Sent(sent) => return Ok(sent),
+                // It was got for this very request, so another would fare no better.
+                Asked::Over(fault) if is_fresh => return Err(fault),
+                Asked::Over(_) => {
+                    tracing::debug!("what the source granted is over");
+                    self.grants.is_over(&held);
+                    is_fresh = true;
+                    traffic.retried += 1;
+                }
+            }
+        }
+    }
+
+    /// Sends a request to one of the two until there is an answer.
+    pub(crate) async fn ask<T>(
+        &self,
+        request: &Request,
+        to: To<'_>,
+        outcomes: &Outcomes,
+        deadline: Option<Duration>,
+        traffic: &mut Traffic,
+        read: &impl Fn(&Answer, bool) -> Result<T, Fault>,
+    ) -> Result<Asked<T>, Fault> {
         let retry = &self.source.definition().retry;
         let began = self.clock.elapsed();
         let give_up = began + Duration::from_secs(retry.seconds.into());
@@ -189,27 +296,31 @@ impl Session {
         loop {
             let left = self.left(deadline);
             if left.is_zero() {
-                return Ok(Sent::until(Duration::ZERO));
+                return Ok(Asked::Sent(Sent::until(Duration::ZERO)));
             }
             let inside = match self.gate.enter(patience.min(left)).await {
                 Entry::Go(inside) => inside,
-                Entry::Wait(wait) => return Ok(Sent::until(wait)),
+                Entry::Wait(wait) => return Ok(Asked::Sent(Sent::until(wait))),
                 Entry::Down(Some(pause)) => {
-                    return Ok(Sent::Wait {
+                    return Ok(Asked::Sent(Sent::Wait {
                         seconds: whole_seconds(pause),
                         down: Some(self.down()),
-                    });
+                    }));
                 }
                 Entry::Down(None) => return Err(self.down()),
             };
+            if let Some(fault) = locked(&self.closed).clone() {
+                return Err(fault);
+            }
             let last = number >= retry.attempts.get();
             let read = |answer: &Answer| read(answer, last);
             let attempt = self
-                .attempt(request, outcomes, deadline, traffic, &read)
+                .attempt(request, to, outcomes, deadline, traffic, &read)
                 .await;
             drop(inside);
             let (fault, asked, everyone) = match attempt.map_err(|fault| self.clean(fault))? {
-                Attempt::Done(sent) => return Ok(sent),
+                Attempt::Done(sent) => return Ok(Asked::Sent(sent)),
+                Attempt::Over(fault) => return Ok(Asked::Over(self.clean(fault))),
                 Attempt::Again {
                     fault,
                     asked,
@@ -221,7 +332,7 @@ impl Session {
                 self.gate.hold(wait.min(LONGEST_WAIT));
             }
             if asked.is_some() && wait > patience {
-                return Ok(Sent::until(wait));
+                return Ok(Asked::Sent(Sent::until(wait)));
             }
             let may = match fault.kind {
                 Kind::RateLimited => self.gate.may_repeat(),
@@ -232,7 +343,7 @@ impl Session {
                 return Err(fault.with("attempts", number));
             }
             if wait >= self.left(deadline) {
-                return Ok(Sent::until(wait));
+                return Ok(Asked::Sent(Sent::until(wait)));
             }
             if !everyone {
                 self.clock.sleep(wait).await;
@@ -255,10 +366,10 @@ impl Session {
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<Fault>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.trouble)
     }
 
-    fn left(&self, deadline: Option<Duration>) -> Duration {
+    pub(crate) fn left(&self, deadline: Option<Duration>) -> Duration {
         let now = self.clock.elapsed();
         deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(now))
     }
@@ -266,6 +377,7 @@ impl Session {
     async fn attempt<T>(
         &self,
         request: &Request,
+        to: To<'_>,
         outcomes: &Outcomes,
         deadline: Option<Duration>,
         traffic: &mut Traffic,
@@ -273,13 +385,22 @@ impl Session {
     ) -> Result<Attempt<T>, Fault> {
         let began = self.clock.elapsed();
         // Signed anew each time: some kinds of credentials serve once.
-        let signed = self.source.signed(request.clone(), &self.secrets)?;
+        let (moment, secrets) = (self.moment(), self.secrets());
+        let (http, signed) = match to {
+            To::Grants => (self.grants.http()?, request.clone()),
+            To::Source(held) => {
+                let grant = held.map(|held| &*held.grant);
+                let request = request.clone();
+                let signed = self.source.signed(request, &secrets, &moment, grant)?;
+                (&self.http, signed)
+            }
+        };
         traffic.sent += 1;
-        let answer = match self.http.send(&signed, self.left(deadline)).await {
+        let answer = match http.send(&signed, self.left(deadline)).await {
             Ok(answer) => answer,
             Err(Trouble::Lasting(fault)) => return Err(fault),
             Err(Trouble::Passing { message, unsent }) => {
-                let message = self.redactor.redact(&message);
+                let message = self.redact(&message);
                 tracing::debug!(request = %self.shown(&signed), message, "no answer");
                 return repeatable(request, unsent, Fault::transient(message), None);
             }
@@ -288,12 +409,24 @@ impl Session {
         let millis = (self.clock.elapsed() - began).as_millis() as u64;
         let (status, bytes) = (answer.status, answer.body.len());
         tracing::debug!(request = %self.shown(&signed), status, bytes, millis, "answered");
-        self.judge(request, outcomes, answer, traffic, read)
+        if let To::Source(_) = to {
+            let verified = self.source.verify(&signed, &answer, &secrets, &moment);
+            verified.map_err(|fault| self.close(request, fault))?;
+        }
+        self.judge(request, to, outcomes, answer, traffic, read)
+    }
+
+    /// Lets nothing more be sent, by no worker of this process, and says why.
+    fn close(&self, request: &Request, fault: Fault) -> Fault {
+        let fault = self.clean(fault).with("request", self.shown(request));
+        let mut closed = locked(&self.closed);
+        closed.get_or_insert(fault).clone()
     }
 
     fn judge<T>(
         &self,
         request: &Request,
+        to: To<'_>,
         outcomes: &Outcomes,
         answer: Answer,
         traffic: &mut Traffic,
@@ -301,10 +434,17 @@ impl Session {
     ) -> Result<Attempt<T>, Fault> {
         let asked = answer.header("retry-after");
         let asked = asked.and_then(|header| retry_after(header, self.clock.now()));
-        match outcomes.of(answer.status) {
+        let held = match to {
+            To::Source(held) => held,
+            To::Grants => None,
+        };
+        match outcomes.judge(&answer, held.is_some()) {
             Outcome::Ok => match read(&answer) {
                 Ok(read) => {
                     self.gate.answered();
+                    if let Some(held) = held {
+                        self.move_on(held, &answer);
+                    }
                     if let Some(wait) = asked {
                         // Polite where the source asks for a pause after a good answer.
                         let most = self.source.definition().retry.longest_wait;
@@ -322,13 +462,25 @@ impl Session {
                 traffic.missing += 1;
                 Ok(Attempt::Done(Sent::Missing))
             }
+            Outcome::End => {
+                self.gate.answered();
+                Ok(Attempt::Done(Sent::End))
+            }
+            Outcome::Refresh if held.is_some() => {
+                self.gate.answered();
+                let fault = self.refusal(request, &answer);
+                Ok(Attempt::Over(Fault {
+                    kind: Kind::SourceRejected,
+                    ..fault
+                }))
+            }
             Outcome::Wait => {
                 self.gate.answered();
                 let wait = asked.unwrap_or(NOT_READY);
                 Ok(Attempt::Done(Sent::until(wait)))
             }
             Outcome::Retry => repeatable(request, false, self.refusal(request, &answer), asked),
-            Outcome::Rejected => {
+            Outcome::Rejected | Outcome::Refresh => {
                 self.gate.answered();
                 let kind = Kind::SourceRejected;
                 Err(Fault {
@@ -361,9 +513,7 @@ impl Session {
 
     /// Where a redirect leads, by its origin only: the rest may hold anything.
     fn redirected(&self, request: &Request, answer: &Answer) -> String {
-        let location = answer
-            .header("location")
-            .map(|link| self.redactor.redact(link));
+        let location = answer.header("location").map(|link| self.redact(link));
         let target = location.and_then(|link| request.url.join(&link).ok());
         let origin = |target: Url| target.origin().ascii_serialization();
         target.map_or("a redirect".to_owned(), |target| {
@@ -377,18 +527,31 @@ impl Session {
 
     /// The request as a person reads it, without credentials.
     pub fn shown(&self, request: &Request) -> String {
-        self.redactor.redact(&request.to_string())
+        self.redact(&request.to_string())
     }
 }
 
 impl<T> Sent<T> {
     /// Not before this time has passed.
-    fn until(wait: Duration) -> Self {
+    pub(crate) fn until(wait: Duration) -> Self {
         Sent::Wait {
             seconds: whole_seconds(wait),
             down: None,
         }
     }
+}
+
+/// What one request came to.
+#[derive(Debug)]
+pub(crate) enum Asked<T> {
+    /// It was sent.
+    Sent(Sent<T>),
+    /// What was granted is over; this fault, if it was got a moment ago.
+    Over(Fault),
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long to wait where a source is not ready and does not say for how long.

@@ -85,6 +85,17 @@ impl Session {
             .await;
         Ok(match sent.map_err(place)? {
             Sent::Missing => Page::Missing,
+            // As a page of nothing, after which nothing comes.
+            Sent::End => Page::Fetched {
+                answer: Answer {
+                    status: 204,
+                    headers: Vec::new(),
+                    body: Vec::new(),
+                },
+                request: self.shown(&request),
+                records: 0,
+                next: Next::End,
+            },
             Sent::Wait { seconds, down } => Page::Wait { seconds, down },
             Sent::Fetched { answer, read } => Page::Fetched {
                 answer,
@@ -628,7 +639,12 @@ mod tests {
             });
             let signed = session
                 .source()
-                .signed(request, &known.into_iter().collect())
+                .signed(
+                    request,
+                    &known.into_iter().collect(),
+                    &session.moment(),
+                    None,
+                )
                 .expect("signed");
             texts.push(format!("{signed:?} {signed}"));
             assert!(server.heard().len() >= 6);

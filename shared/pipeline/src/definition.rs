@@ -196,6 +196,7 @@ impl Definition {
         self.source.check(&values, problems);
         self.check_address(problems);
         check_resources(&self.resources, &values, problems);
+        self.source.check_outcomes(&self.resources, problems);
         self.check_references(bundle, problems);
         self.check_lookups(bundle, problems);
         let offered = table::check::Known {

@@ -1,16 +1,21 @@
-//! What a status code means, and how long a source asks us to wait.
+//! What an answer means by its status and its body, and how long a source asks us to wait.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::path::{Path, Segment};
 use crate::problem::{Located, Problems};
+use crate::request::Answer;
 
-/// What an answer means by its status.
+/// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It holds what was asked for.
@@ -21,14 +26,19 @@ pub enum Outcome {
     Retry,
     /// Not ready yet: the state machine waits and asks again.
     Wait,
+    /// What was granted is over: it is got anew, once, and the request sent again.
+    Refresh,
+    /// Nothing was read, and nothing follows.
+    End,
     /// The source refuses.
     Rejected,
 }
 
-/// What status codes mean
+/// What answers mean
 ///
-/// Without a rule: 2xx is an answer; 408, 425, 429 and 5xx are tried again; all else is refused, redirects
-/// too. An exact code goes before a class such as `5xx`.
+/// Without a rule: 2xx is an answer; 408, 425, 429 and 5xx are tried again; after 401 the source is logged in to
+/// anew where `auth` does that; all else is refused, redirects too. A rule on the body goes before all others,
+/// and an exact code before a class such as `5xx`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outcomes {
@@ -40,13 +50,208 @@ pub struct Outcomes {
     pub retry: Vec<Located<Statuses>>,
     /// Not ready yet: asked again later.
     pub wait: Vec<Located<Statuses>>,
+    /// What was granted is over: a token or cookies are got anew, and the request is sent again, both once.
+    pub refresh: Vec<Located<Statuses>>,
+    /// The end of the pages: nothing is read, and nothing follows.
+    pub end: Vec<Located<Statuses>>,
     /// Refusals: the run fails.
     pub fail: Vec<Located<Statuses>>,
+    /// Rules on the answer's JSON, for sources whose status says too little; the first that fits counts.
+    pub body: Vec<Located<BodyRule>>,
+}
+
+/// A rule on an answer's JSON
+///
+/// `{ at: $.error, means: fail }` where something other than null is there, or
+/// `{ at: $.error.code, equals: BUSY, means: retry, status: [200] }`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BodyRule {
+    /// Where in the answer.
+    pub at: Path,
+    /// What stands there: text, a number, true or false; or a list of which it is one. Without this it is
+    /// enough that there is something other than null.
+    #[serde(default)]
+    pub equals: Option<Expected>,
+    /// What the answer then means.
+    pub means: Meaning,
+    /// Answers of these statuses only; of all where nothing is said.
+    #[serde(default)]
+    pub status: Vec<Statuses>,
+}
+
+/// What an answer means
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// An answer with what was asked for.
+    Ok,
+    /// There is no such thing.
+    Missing,
+    /// Passing trouble: tried again.
+    Retry,
+    /// Not ready yet: asked again later.
+    Wait,
+    /// What was granted is over: got anew, once.
+    Refresh,
+    /// The end of the pages.
+    End,
+    /// A refusal: the run fails.
+    Fail,
+}
+
+impl From<Meaning> for Outcome {
+    fn from(meaning: Meaning) -> Self {
+        match meaning {
+            Meaning::Ok => Outcome::Ok,
+            Meaning::Missing => Outcome::Missing,
+            Meaning::Retry => Outcome::Retry,
+            Meaning::Wait => Outcome::Wait,
+            Meaning::Refresh => Outcome::Refresh,
+            Meaning::End => Outcome::End,
+            Meaning::Fail => Outcome::Rejected,
+        }
+    }
+}
+
+/// A value, or several of which one fits
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected(Vec<Value>);
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Expected;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("text, a number, true or false, or a list of these")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Expected, E> {
+                Ok(Expected(vec![text.into()]))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Expected, E> {
+                Ok(Expected(vec![value.into()]))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Expected, E> {
+                Ok(Expected(vec![number.into()]))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Expected, E> {
+                Ok(Expected(vec![number.into()]))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Expected, E> {
+                Ok(Expected(vec![number.into()]))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<Expected, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Expected(one)) = list.next_element()? {
+                    all.extend(one);
+                }
+                match all.is_empty() {
+                    true => Err(serde::de::Error::custom(
+                        "a list of nothing; name what may stand there",
+                    )),
+                    false => Ok(Expected(all)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Expected {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Expected".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = ["string", "number", "boolean"];
+        schemars::json_schema!({
+            "anyOf": [{ "type": one }, { "type": "array", "items": { "type": one } }],
+        })
+    }
+}
+
+impl BodyRule {
+    fn fits(&self, answer: &Answer) -> bool {
+        let statuses = &self.status;
+        let here = statuses.is_empty() || statuses.iter().any(|all| all.holds(answer.status));
+        let found = || value_at(&answer.body, self.at.segments()).filter(|found| !found.is_null());
+        here && match &self.equals {
+            None => found().is_some(),
+            Some(Expected(values)) => found().is_some_and(|found| values.contains(&found)),
+        }
+    }
+}
+
+/// The value at a path, found without building what lies beside it. A body that is no JSON holds none.
+fn value_at(body: &[u8], path: &[Segment]) -> Option<Value> {
+    let mut found: &RawValue = serde_json::from_slice(body).ok()?;
+    for segment in path {
+        found = match segment {
+            Segment::Key(key) => {
+                let text = found.get();
+                let members: BTreeMap<Cow<'_, str>, &RawValue> = text
+                    .starts_with('{')
+                    .then(|| serde_json::from_str(text).ok())??;
+                members.get(key.as_str()).copied()?
+            }
+            Segment::Index(index) => {
+                let text = found.get();
+                let items: Vec<&RawValue> = text
+                    .starts_with('[')
+                    .then(|| serde_json::from_str(text).ok())??;
+                items.get(*index).copied()?
+            }
+        };
+    }
+    serde_json::from_str(found.get()).ok()
 }
 
 impl Outcomes {
-    /// What a status means.
+    /// What an answer means; `granted` says whether a token or cookies could be got anew.
+    pub fn judge(&self, answer: &Answer, granted: bool) -> Outcome {
+        let mut rules = self.body.iter();
+        let rule = rules.find(|rule| rule.fits(answer));
+        let declared = rule.map(|rule| rule.means.into());
+        let declared = declared.or_else(|| self.declared(answer.status));
+        match declared {
+            Some(outcome) => outcome,
+            None if granted && answer.status == 401 => Outcome::Refresh,
+            None => Outcomes::usual(answer.status),
+        }
+    }
+
+    /// What a status means, whatever the body says.
     pub fn of(&self, status: u16) -> Outcome {
+        self.declared(status)
+            .unwrap_or_else(|| Outcomes::usual(status))
+    }
+
+    /// Whether something is declared to mean that a token or cookies are over, and where.
+    pub(crate) fn refreshes(&self) -> Option<crate::problem::Location> {
+        let rules = self.body.iter();
+        let mut rules = rules.filter(|rule| rule.means == Meaning::Refresh);
+        let status = self.refresh.first().map(|status| status.at);
+        status.or_else(|| rules.next().map(|rule| rule.at))
+    }
+
+    fn declared(&self, status: u16) -> Option<Outcome> {
         let declared = |exact: bool| {
             let rules = self.rules();
             let fits = |rule: &&(Outcome, &[Located<Statuses>])| {
@@ -55,22 +260,27 @@ impl Outcomes {
             };
             rules.iter().find(fits).map(|(outcome, _)| *outcome)
         };
-        let outcome = declared(true).or_else(|| declared(false));
-        outcome.unwrap_or(match status {
+        declared(true).or_else(|| declared(false))
+    }
+
+    fn usual(status: u16) -> Outcome {
+        match status {
             // A part was never asked for.
             206 => Outcome::Rejected,
             200..=299 => Outcome::Ok,
             408 | 425 | 429 | 500..=599 => Outcome::Retry,
             _ => Outcome::Rejected,
-        })
+        }
     }
 
-    fn rules(&self) -> [(Outcome, &[Located<Statuses>]); 5] {
+    fn rules(&self) -> [(Outcome, &[Located<Statuses>]); 7] {
         [
             (Outcome::Ok, &self.ok),
             (Outcome::Missing, &self.missing),
             (Outcome::Retry, &self.retry),
             (Outcome::Wait, &self.wait),
+            (Outcome::Refresh, &self.refresh),
+            (Outcome::End, &self.end),
             (Outcome::Rejected, &self.fail),
         ]
     }
@@ -247,6 +457,60 @@ mod tests {
             assert_eq!(usual.of(status), by_default, "{status}");
             assert_eq!(declared.of(status), by_rule, "{status}");
         }
+    }
+
+    #[test]
+    fn a_rule_on_the_body_goes_before_the_status() {
+        let declared = "{ end: [416], refresh: [403], body: [
+            { at: $.messageCode, equals: [session.expired, 17], means: refresh },
+            { at: '$.messageCode', means: fail },
+            { at: $.state, equals: pending, means: wait, status: [2xx] },
+            { at: '$.errors[0].retry', equals: true, means: retry },
+            { at: $.done, equals: 0.5, means: end },
+            { at: $.gone, means: missing } ] }";
+        let decoded = decode::<Outcomes>(declared);
+        assert!(decoded.problems.is_empty(), "{:?}", decoded.problems);
+        let outcomes = decoded.value.expect("decodes");
+        for (status, body, expected) in [
+            (
+                200,
+                "{\"messageCode\": \"session.expired\"}",
+                Outcome::Refresh,
+            ),
+            (200, "{\"messageCode\": 17}", Outcome::Refresh),
+            (200, "{\"messageCode\": \"17\"}", Outcome::Rejected),
+            (200, "{\"messageCode\": \"no\"}", Outcome::Rejected),
+            (200, "{\"messageCode\": null}", Outcome::Ok),
+            (200, "[{\"messageCode\": \"no\"}]", Outcome::Ok),
+            (200, "[]", Outcome::Ok),
+            (200, "", Outcome::Ok),
+            (200, "{\"messageCode\": \"no\"", Outcome::Ok),
+            (202, "{\"state\": \"pending\"}", Outcome::Wait),
+            (500, "{\"state\": \"pending\"}", Outcome::Retry),
+            (400, "{\"errors\": [{\"retry\": true}]}", Outcome::Retry),
+            (400, "{\"errors\": [{\"retry\": false}]}", Outcome::Rejected),
+            (200, "{\"done\": 0.5}", Outcome::End),
+            (200, "{\"gone\": \"\"}", Outcome::Missing),
+            (416, "", Outcome::End),
+            (403, "", Outcome::Refresh),
+            (401, "", Outcome::Refresh),
+        ] {
+            let answer = Answer {
+                status,
+                headers: Vec::new(),
+                body: body.as_bytes().to_vec(),
+            };
+            assert_eq!(outcomes.judge(&answer, true), expected, "{status} {body}");
+        }
+        let answer = Answer {
+            status: 401,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        assert_eq!(outcomes.judge(&answer, false), Outcome::Rejected);
+        let declared = "{ fail: [401] }";
+        let declared: Outcomes = decode(declared).value.expect("decodes");
+        assert_eq!(declared.judge(&answer, true), Outcome::Rejected);
     }
 
     #[test]

@@ -27,12 +27,20 @@ impl Method {
 }
 
 /// What a request carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// Its media type.
     pub content_type: &'static str,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+/// Shows no content: the one that logs in holds a password.
+impl fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (content_type, bytes) = (self.content_type, self.bytes.len());
+        write!(formatter, "Body {{ {content_type}, bytes: {bytes} }}")
+    }
 }
 
 /// What proves who we are; attached at the moment of sending, and to the configured origin only.

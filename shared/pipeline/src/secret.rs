@@ -1,7 +1,7 @@
 //! Secrets: referred to by name in a definition, never printed, and taken out of any text that is.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::fmt::Write as _;
 use std::ops::Deref;
@@ -240,11 +240,21 @@ impl FromIterator<(SecretName, Secret)> for Secrets {
 #[derive(Clone, Default)]
 pub struct Redactor {
     forms: Vec<String>,
+    /// The forms of what was learnt later, the oldest first.
+    learnt: VecDeque<(Secret, Vec<String>)>,
 }
+
+/// How many secrets that a source gave are remembered: older ones were replaced long ago.
+const REMEMBERED: usize = 64;
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Redactor of {} forms", self.forms.len())
+        let learnt = self.learnt.len();
+        write!(
+            formatter,
+            "Redactor of {} forms, {learnt} learnt",
+            self.forms.len()
+        )
     }
 }
 
@@ -255,8 +265,22 @@ impl Redactor {
         for secret in secrets.0.values().filter(|secret| !secret.0.is_empty()) {
             forms.extend(forms_of(&secret.0));
         }
-        let forms = forms.iter().map(|form| form.to_ascii_lowercase()).collect();
-        Redactor { forms }
+        Redactor {
+            forms: lowered(forms),
+            learnt: VecDeque::new(),
+        }
+    }
+
+    /// Takes out this one too from now on: a token that the source gave.
+    pub fn learn(&mut self, secret: &Secret) {
+        if secret.0.is_empty() || self.learnt.iter().any(|(known, _)| known == secret) {
+            return;
+        }
+        let forms: BTreeSet<String> = forms_of(&secret.0).into_iter().collect();
+        self.learnt.push_back((secret.clone(), lowered(forms)));
+        if self.learnt.len() > REMEMBERED {
+            self.learnt.pop_front();
+        }
     }
 
     /// The same text with `***` for every secret. Overlapping finds are masked as one, so that no rest of a
@@ -265,7 +289,8 @@ impl Redactor {
         // A host, an escape or a hexadecimal digit may come back in another case.
         let lowered = text.to_ascii_lowercase();
         let mut hidden = vec![false; text.len()];
-        for form in &self.forms {
+        let learnt = self.learnt.iter().flat_map(|(_, forms)| forms);
+        for form in self.forms.iter().chain(learnt) {
             let mut from = 0;
             while let Some(at) = lowered[from..].find(form.as_str()) {
                 let start = from + at;
@@ -285,6 +310,10 @@ impl Redactor {
         }
         shown
     }
+}
+
+fn lowered(forms: BTreeSet<String>) -> Vec<String> {
+    forms.iter().map(|form| form.to_ascii_lowercase()).collect()
 }
 
 fn forms_of(secret: &str) -> Vec<String> {
@@ -397,5 +426,16 @@ mod tests {
             assert_eq!(redactor.redact(text), shown);
         }
         assert_eq!(Redactor::new(&secrets(&[""])).redact("plain"), "plain");
+    }
+
+    #[test]
+    fn a_token_that_was_learnt_is_taken_out_too() {
+        let mut redactor = Redactor::new(&secrets(&["first"]));
+        redactor.learn(&Secret::new(""));
+        for number in 0..200 {
+            redactor.learn(&Secret::new(format!("token-{number:03}/é")));
+        }
+        let shown = redactor.redact("first token-199/é TOKEN-150%2F%C3%A9 token-000/é");
+        assert_eq!(shown, "*** *** *** token-000/é");
     }
 }

@@ -1,12 +1,13 @@
 //! The API a pipeline reads: how it is described, and every request that follows from the description.
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
 use crate::address::{Reach, is_this_machine};
-use crate::auth::{self, Auth};
+use crate::auth::{self, Auth, Grant, Identity, Material, Moment, Obtain, Rotated};
 use crate::fault::Fault;
 use crate::for_each::{ForEach, ID};
 use crate::header::{HeaderName, checked_value};
@@ -18,7 +19,7 @@ use crate::problem::{Located, Location, Problems};
 use crate::rate::{Pace, Rate};
 use crate::request::{Answer, Method, Request, drop_query, push_query};
 use crate::resource::{Ask, ResourceDefinition};
-use crate::secret::{OrSecret, SecretName, Secrets};
+use crate::secret::{OrSecret, Secret, SecretName, Secrets};
 use crate::template::Template;
 
 /// The API that a pipeline reads
@@ -143,6 +144,7 @@ impl SourceDefinition {
     /// Notes what is wrong with the source beyond its shape; `known` are the names that templates may use.
     pub fn check(&self, known: &[&str], problems: &mut Problems) {
         check_references(self.base_url.at, &self.base_url, known, problems);
+        self.auth.check(known, problems);
         for (name, value) in &self.headers {
             match &value.value {
                 OrSecret::Plain(_) if name.is_credential() => problems.add_private(
@@ -157,13 +159,41 @@ impl SourceDefinition {
         self.rate.check(known, problems);
     }
 
+    /// Notes outcomes of the resources that this source's way to prove who we are gives no meaning.
+    pub fn check_outcomes(
+        &self,
+        resources: &IndexMap<Name, ResourceDefinition>,
+        problems: &mut Problems,
+    ) {
+        if self.auth.is_granted() {
+            return;
+        }
+        for at in resources
+            .values()
+            .filter_map(|resource| resource.outcomes.refreshes())
+        {
+            problems.add_with(
+                at,
+                "`refresh` has no meaning here: `auth` gets neither a token nor cookies that could be got anew",
+                "take it out, or log in under `auth`",
+            );
+        }
+    }
+
     /// The source with its address and pace known.
     pub fn open(&self, values: &Values) -> Result<Source, Fault> {
         let base = self.base(values)?;
+        // Only these: windows and ids come and go, and the source stays the same.
+        let own = self.auth.references().into_iter();
+        let own: Values = own
+            .filter_map(|name| Some((name.clone(), values.get(&name)?.clone())))
+            .collect();
         Ok(Source {
             reach: Reach::of(&base, self.allow_private),
             pace: self.rate.pace(values)?,
+            grants: self.auth.address(&base, &own, self.allow_http)?,
             definition: self.clone(),
+            values: own,
             base,
         })
     }
@@ -226,6 +256,10 @@ fn fill_address(template: &Template, values: &Values) -> Result<String, Fault> {
 pub struct Source {
     definition: SourceDefinition,
     base: Url,
+    /// Where tokens are asked for.
+    grants: Option<Url>,
+    /// What the texts of `auth` refer to.
+    values: Values,
     reach: Reach,
     pace: Pace,
 }
@@ -279,13 +313,20 @@ impl Source {
     }
 
     /// The request with its credentials; one to another origin gets none and is refused.
-    pub fn signed(&self, request: Request, secrets: &Secrets) -> Result<Request, Fault> {
+    pub fn signed(
+        &self,
+        request: Request,
+        secrets: &Secrets,
+        moment: &Moment,
+        grant: Option<&Grant>,
+    ) -> Result<Request, Fault> {
         if request.url.origin() != self.base.origin() {
             return Err(Fault::bug(
                 "a request to another origin than the source's was about to be signed",
             ));
         }
-        let mut request = self.definition.auth.apply(request, secrets)?;
+        let material = self.material(secrets, moment, grant);
+        let mut request = self.definition.auth.apply(request, &material)?;
         for (name, value) in &self.definition.headers {
             if let Some(secret) = value.secret() {
                 let text = secrets.get(secret)?.expose().to_owned();
@@ -293,6 +334,76 @@ impl Source {
             }
         }
         Ok(request)
+    }
+
+    /// Refuses an answer that is not from who it should be from; `signed` is the request as it went.
+    pub fn verify(
+        &self,
+        signed: &Request,
+        answer: &Answer,
+        secrets: &Secrets,
+        moment: &Moment,
+    ) -> Result<(), Fault> {
+        let material = self.material(secrets, moment, None);
+        self.definition.auth.verify(signed, answer, &material)
+    }
+
+    /// Where tokens or cookies are asked for; none where nothing is asked for.
+    pub fn grants(&self) -> Option<&Url> {
+        self.grants.as_ref()
+    }
+
+    /// The client certificate that connections are made with.
+    pub fn identity(&self, secrets: &Secrets) -> Result<Option<Identity>, Fault> {
+        self.definition.auth.identity(secrets)
+    }
+
+    /// How a token or cookies are got.
+    pub fn obtain(&self, secrets: &Secrets, moment: &Moment) -> Result<Obtain, Fault> {
+        let material = self.material(secrets, moment, None);
+        let obtain = self.definition.auth.obtain(self.grants(), &material)?;
+        Ok(as_ours(obtain))
+    }
+
+    /// What follows once a token is signed.
+    pub fn with_signature(
+        &self,
+        token: Secret,
+        secrets: &Secrets,
+        moment: &Moment,
+    ) -> Result<Obtain, Fault> {
+        let material = self.material(secrets, moment, None);
+        let auth = &self.definition.auth;
+        let obtain = auth.with_signature(token, self.grants(), &material)?;
+        Ok(as_ours(obtain))
+    }
+
+    /// What the answer to the request for a token or cookies gives.
+    pub fn granted(&self, answer: &Answer, now: Timestamp) -> Result<Grant, Fault> {
+        crate::depth::check(&answer.body, self.definition.limits.depth)?;
+        let asked = self.grants().unwrap_or(&self.base);
+        let auth = &self.definition.auth;
+        auth.granted(answer, asked, &self.base, now)
+    }
+
+    /// The secret that the answer replaces, whatever else may be wrong with it.
+    pub fn rotated(&self, answer: &Answer, secrets: &Secrets, moment: &Moment) -> Option<Rotated> {
+        let material = self.material(secrets, moment, None);
+        self.definition.auth.rotated(answer, &material)
+    }
+
+    fn material<'a>(
+        &'a self,
+        secrets: &'a Secrets,
+        moment: &'a Moment,
+        grant: Option<&'a Grant>,
+    ) -> Material<'a> {
+        Material {
+            secrets,
+            values: &self.values,
+            moment,
+            grant,
+        }
     }
 
     /// What follows the page that `token` asked for: how many records it held, and the next token.
@@ -368,18 +479,34 @@ impl Source {
             .headers
             .iter()
             .map(|(name, value)| (name, &value.value));
-        let mut headers = IndexMap::from([
-            ("accept".to_owned(), "application/json".to_owned()),
-            (
-                "user-agent".to_owned(),
-                concat!("lakehead/", env!("CARGO_PKG_VERSION")).to_owned(),
-            ),
-        ]);
+        let mut headers = IndexMap::from(usual_headers());
         for (name, template) in ours.chain(theirs) {
             let value = fill(template, values, &format!("header `{name}`"))?;
             headers.insert(name.to_string(), checked_value(name, value)?);
         }
         Ok(headers.into_iter().collect())
+    }
+}
+
+/// The headers that every request carries unless its definition says otherwise.
+fn usual_headers() -> [(String, String); 2] {
+    [
+        ("accept".to_owned(), "application/json".to_owned()),
+        (
+            "user-agent".to_owned(),
+            concat!("lakehead/", env!("CARGO_PKG_VERSION")).to_owned(),
+        ),
+    ]
+}
+
+/// With the usual headers, where it is a request.
+fn as_ours(obtain: Obtain) -> Obtain {
+    match obtain {
+        Obtain::Ask(mut request) => {
+            request.headers.extend(usual_headers());
+            Obtain::Ask(request)
+        }
+        other => other,
     }
 }
 
@@ -615,7 +742,13 @@ resources:
             .map(|(name, value)| (named(name), Secret::new(value)))
             .into_iter()
             .collect();
-        let signed = source.signed(request.clone(), &secrets).expect("signed");
+        let moment = Moment {
+            now: Timestamp::UNIX_EPOCH,
+            nonce: String::new(),
+        };
+        let signed = source
+            .signed(request.clone(), &secrets, &moment, None)
+            .expect("signed");
         assert_eq!(
             signed.exposed_url().as_str(),
             format!("{address}&api_key=k1")
@@ -625,7 +758,7 @@ resources:
             url: Url::parse("https://evil.example/").expect("a url"),
             ..request
         };
-        assert!(source.signed(foreign, &secrets).is_err());
+        assert!(source.signed(foreign, &secrets, &moment, None).is_err());
     }
 
     #[test]

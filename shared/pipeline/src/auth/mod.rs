@@ -1,24 +1,54 @@
 //! How a request proves who we are: a closed set of kinds, each a pure function from request and secrets to
 //! the request with its credentials.
+//!
+//! Some kinds are given a token or cookies first. Which request asks for them, and what its answer gives, is
+//! decided here too; sending it and keeping the [`Grant`] is done elsewhere.
 
+mod any_header;
 mod api_key;
+mod ask;
+mod aws_sigv4;
 mod basic;
 mod bearer;
+mod client_certificate;
+mod cookies;
+mod endpoint;
+mod fields;
+mod grant;
+mod hawk;
+mod jwt_bearer;
+mod login;
+mod mac;
+mod oauth2_client_credentials;
+mod oauth2_refresh_token;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
+pub use any_header::AnyHeader;
 pub use api_key::ApiKey;
+pub use aws_sigv4::AwsSigV4;
 pub use basic::Basic;
 pub use bearer::Bearer;
+pub use client_certificate::ClientCertificate;
+pub use grant::Grant;
+pub use hawk::Hawk;
+pub use jwt_bearer::{Algorithm, JwtBearer, Unsigned};
+pub use login::Login;
+pub use oauth2_client_credentials::ClientCredentials;
+pub use oauth2_refresh_token::RefreshToken;
 
 use crate::fault::Fault;
-use crate::request::{Credential, Request};
+use crate::number::Values;
+use crate::problem::Problems;
+use crate::request::{Answer, Credential, Request};
 use crate::secret::{Secret, SecretName, Secrets};
 
 /// How requests prove who we are
 ///
-/// Credentials go to the origin of `base_url` and nowhere else.
+/// Credentials go to the origin of `base_url`, and to the one that gives its tokens, and nowhere else.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Auth {
@@ -31,6 +61,78 @@ pub enum Auth {
     Bearer(Bearer),
     /// A name and a password in the header `Authorization`.
     Basic(Basic),
+    /// A header of any name and scheme, whose value is made of secrets.
+    Header(AnyHeader),
+    /// Logging in, and keeping the cookies or a token of the answer.
+    Login(Login),
+    /// OAuth 2.0 client credentials.
+    #[serde(rename = "oauth2_client_credentials")]
+    ClientCredentials(ClientCredentials),
+    /// OAuth 2.0 refresh token; a new one is written back.
+    #[serde(rename = "oauth2_refresh_token")]
+    RefreshToken(RefreshToken),
+    /// A JSON Web Token signed with a private key.
+    JwtBearer(JwtBearer),
+    /// Hawk: a code over each request, and over each answer.
+    Hawk(Hawk),
+    /// AWS Signature Version 4.
+    #[serde(rename = "aws_sigv4")]
+    AwsSigV4(AwsSigV4),
+    /// A client certificate, alone or with another kind.
+    ClientCertificate(ClientCertificate),
+}
+
+/// When a request is signed, and a text that no other request is signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// Letters and digits that are used once.
+    pub nonce: String,
+}
+
+/// What credentials are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Material<'a> {
+    /// The secrets that the kind named.
+    pub secrets: &'a Secrets,
+    /// What is known by name: parameters.
+    pub values: &'a Values,
+    /// When it is signed.
+    pub moment: &'a Moment,
+    /// What was granted, for the kinds that need it.
+    pub grant: Option<&'a Grant>,
+}
+
+/// A secret that the source replaced by another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    /// Its name.
+    pub name: SecretName,
+    /// Its new value.
+    pub value: Secret,
+}
+
+/// What a client certificate is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The name of the certificate's secret.
+    pub certificate: SecretName,
+    /// The name of the key's secret.
+    pub key: SecretName,
+    /// Key and certificates in PEM.
+    pub pem: Secret,
+}
+
+/// How a grant comes about.
+#[derive(Debug)]
+pub enum Obtain {
+    /// By this request, whose answer [`Auth::granted`] reads.
+    Ask(Request),
+    /// By signing this, after which [`Auth::with_signature`] says more.
+    Sign(Unsigned),
+    /// It is there.
+    Given(Grant),
 }
 
 impl Auth {
@@ -41,27 +143,210 @@ impl Auth {
             Auth::ApiKey(kind) => kind.secrets(),
             Auth::Bearer(kind) => kind.secrets(),
             Auth::Basic(kind) => kind.secrets(),
+            Auth::Header(kind) => kind.secrets(),
+            Auth::Login(kind) => kind.secrets(),
+            Auth::ClientCredentials(kind) => kind.secrets(),
+            Auth::RefreshToken(kind) => kind.secrets(),
+            Auth::JwtBearer(kind) => kind.secrets(),
+            Auth::Hawk(kind) => kind.secrets(),
+            Auth::AwsSigV4(kind) => kind.secrets(),
+            Auth::ClientCertificate(kind) => {
+                let others = kind.and().secrets();
+                kind.own_secrets().into_iter().chain(others).collect()
+            }
+        }
+    }
+
+    /// What its texts refer to.
+    pub fn references(&self) -> Vec<String> {
+        match self.signing() {
+            Auth::None | Auth::ApiKey(_) | Auth::Bearer(_) | Auth::Basic(_) => Vec::new(),
+            Auth::Header(kind) => kind.references(),
+            Auth::Login(kind) => kind.references(),
+            Auth::ClientCredentials(kind) => kind.references(),
+            Auth::RefreshToken(kind) => kind.references(),
+            Auth::JwtBearer(kind) => kind.references(),
+            Auth::Hawk(kind) => kind.references(),
+            Auth::AwsSigV4(kind) => kind.references(),
+            Auth::ClientCertificate(_) => Vec::new(),
+        }
+    }
+
+    /// Notes what is wrong with it beyond its shape; `known` are the names that texts may refer to.
+    pub(crate) fn check(&self, known: &[&str], problems: &mut Problems) {
+        // What is granted holds for a whole run, so it can't depend on a window.
+        let known: Vec<&str> = known
+            .iter()
+            .copied()
+            .filter(|name| !name.starts_with("window."))
+            .collect();
+        let known = known.as_slice();
+        match self {
+            Auth::None | Auth::ApiKey(_) | Auth::Bearer(_) | Auth::Basic(_) => {}
+            Auth::Header(kind) => kind.check(known, problems),
+            Auth::Login(kind) => kind.check(known, problems),
+            Auth::ClientCredentials(kind) => kind.check(known, problems),
+            Auth::RefreshToken(kind) => kind.check(known, problems),
+            Auth::JwtBearer(kind) => kind.check(known, problems),
+            Auth::Hawk(kind) => kind.check(known, problems),
+            Auth::AwsSigV4(kind) => kind.check(known, problems),
+            Auth::ClientCertificate(kind) => kind.check(known, problems),
+        }
+    }
+
+    /// The kind that each request is signed by.
+    fn signing(&self) -> &Auth {
+        match self {
+            Auth::ClientCertificate(kind) => kind.and(),
+            kind => kind,
         }
     }
 
     /// The request with its credentials.
-    pub fn apply(&self, request: Request, secrets: &Secrets) -> Result<Request, Fault> {
-        match self {
-            Auth::None => Ok(request),
+    pub fn apply(&self, request: Request, material: &Material<'_>) -> Result<Request, Fault> {
+        let secrets = material.secrets;
+        match self.signing() {
+            Auth::None | Auth::ClientCertificate(_) => Ok(request),
             Auth::ApiKey(kind) => kind.apply(request, secrets),
             Auth::Bearer(kind) => kind.apply(request, secrets),
             Auth::Basic(kind) => kind.apply(request, secrets),
+            Auth::Header(kind) => kind.apply(request, material),
+            Auth::Hawk(kind) => kind.apply(request, material),
+            Auth::AwsSigV4(kind) => kind.apply(request, material),
+            Auth::Login(_)
+            | Auth::ClientCredentials(_)
+            | Auth::RefreshToken(_)
+            | Auth::JwtBearer(_) => grant::show(request, material),
+        }
+    }
+
+    /// Refuses an answer that is not from who it should be from.
+    pub fn verify(
+        &self,
+        signed: &Request,
+        answer: &Answer,
+        material: &Material<'_>,
+    ) -> Result<(), Fault> {
+        match self.signing() {
+            Auth::Hawk(kind) => kind.verify(signed, answer, material),
+            _ => Ok(()),
         }
     }
 
     /// The parameter of the query that holds a credential: a source that repeats it in its links must not
     /// bring it into a page token.
     pub fn query_parameter(&self) -> Option<&str> {
-        match self {
+        match self.signing() {
             Auth::ApiKey(kind) => kind.query_parameter(),
-            Auth::None | Auth::Bearer(_) | Auth::Basic(_) => None,
+            _ => None,
         }
     }
+
+    /// The client certificate that connections are made with.
+    pub fn identity(&self, secrets: &Secrets) -> Result<Option<Identity>, Fault> {
+        match self {
+            Auth::ClientCertificate(kind) => kind.identity(secrets).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether requests need a token or cookies that have to be got first, and got anew when they are over.
+    pub fn is_granted(&self) -> bool {
+        matches!(
+            self.signing(),
+            Auth::Login(_)
+                | Auth::ClientCredentials(_)
+                | Auth::RefreshToken(_)
+                | Auth::JwtBearer(_)
+        )
+    }
+
+    /// Where grants are asked for; none where nothing is asked for.
+    pub(crate) fn address(
+        &self,
+        base: &Url,
+        values: &Values,
+        allow_http: bool,
+    ) -> Result<Option<Url>, Fault> {
+        let endpoint = match self.signing() {
+            Auth::Login(kind) => Some(kind.endpoint()),
+            Auth::ClientCredentials(kind) => Some(kind.endpoint()),
+            Auth::RefreshToken(kind) => Some(kind.endpoint()),
+            Auth::JwtBearer(kind) => kind.endpoint(),
+            _ => None,
+        };
+        let address = endpoint.map(|endpoint| endpoint.address(base, values, allow_http));
+        address.transpose()
+    }
+
+    /// The secret that an answer may replace, so that it has to be where it can be.
+    pub fn rotates(&self) -> Option<&SecretName> {
+        match self.signing() {
+            Auth::RefreshToken(kind) => kind.rotates(),
+            _ => None,
+        }
+    }
+
+    /// How the grant comes about. `address` is where it is asked for.
+    pub(crate) fn obtain(
+        &self,
+        address: Option<&Url>,
+        material: &Material<'_>,
+    ) -> Result<Obtain, Fault> {
+        let address = || address.ok_or_else(nowhere);
+        match self.signing() {
+            Auth::Login(kind) => kind.request(address()?, material).map(Obtain::Ask),
+            Auth::ClientCredentials(kind) => kind.request(address()?, material).map(Obtain::Ask),
+            Auth::RefreshToken(kind) => kind.request(address()?, material).map(Obtain::Ask),
+            Auth::JwtBearer(kind) => kind.unsigned(material).map(Obtain::Sign),
+            _ => Err(nowhere()),
+        }
+    }
+
+    /// What follows once the token is signed: it is the grant, or it is exchanged.
+    pub(crate) fn with_signature(
+        &self,
+        token: Secret,
+        address: Option<&Url>,
+        material: &Material<'_>,
+    ) -> Result<Obtain, Fault> {
+        match (self.signing(), address) {
+            (Auth::JwtBearer(kind), None) => Ok(Obtain::Given(kind.shown(token))),
+            (Auth::JwtBearer(kind), Some(address)) => {
+                kind.request(address, &token, material).map(Obtain::Ask)
+            }
+            _ => Err(nowhere()),
+        }
+    }
+
+    /// What an answer to the request for a grant gives.
+    pub(crate) fn granted(
+        &self,
+        answer: &Answer,
+        asked: &Url,
+        base: &Url,
+        now: Timestamp,
+    ) -> Result<Grant, Fault> {
+        match self.signing() {
+            Auth::Login(kind) => kind.granted(answer, asked, base, now),
+            Auth::ClientCredentials(kind) => kind.granted(answer),
+            Auth::RefreshToken(kind) => kind.granted(answer),
+            Auth::JwtBearer(kind) => kind.granted(answer),
+            _ => Err(nowhere()),
+        }
+    }
+
+    /// The secret that the answer replaces, whatever else may be wrong with it.
+    pub fn rotated(&self, answer: &Answer, material: &Material<'_>) -> Option<Rotated> {
+        match self.signing() {
+            Auth::RefreshToken(kind) => kind.rotated(answer, material),
+            _ => None,
+        }
+    }
+}
+
+fn nowhere() -> Fault {
+    Fault::bug("a token was about to be asked for where none is given")
 }
 
 /// The credential of a header; a value that cannot stand in one is refused without being shown.
@@ -93,7 +378,19 @@ mod tests {
         };
         let secrets = values.iter().map(named).collect();
         let request = Request::get(Url::parse("https://api.example/a?b=1").expect("a url"));
-        decoded.value.expect("decodes").apply(request, &secrets)
+        let moment = Moment {
+            now: Timestamp::from_second(1_700_000_000).expect("a time"),
+            nonce: "Ab12cd".to_owned(),
+        };
+        decoded.value.expect("decodes").apply(
+            request,
+            &Material {
+                secrets: &secrets,
+                values: &Values::from([("app".to_owned(), "lake".to_owned())]),
+                moment: &moment,
+                grant: None,
+            },
+        )
     }
 
     #[test]
@@ -135,6 +432,18 @@ mod tests {
                 &[("g/u", "Aladdin"), ("g/p", "open sesame")],
                 "https://api.example/a?b=1",
                 &[("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")],
+            ),
+            (
+                "header: { scheme: GenieKey, value: { secret: g/k } }",
+                &[("g/k", "sec")],
+                "https://api.example/a?b=1",
+                &[("authorization", "GenieKey sec")],
+            ),
+            (
+                "header: { name: X-Auth, value: 'id={id};key={key};app={app}', secrets: { id: { secret: g/i }, key: { secret: g/k } } }",
+                &[("g/i", "me-1"), ("g/k", "sec{app}")],
+                "https://api.example/a?b=1",
+                &[("x-auth", "id=me-1;key=sec{app};app=lake")],
             ),
         ] {
             let request = applied(yaml, values).expect(yaml);
