@@ -15,7 +15,8 @@ use crate::header::HeaderName;
 use crate::number::{Values, fill};
 use crate::outcome::Outcomes;
 use crate::paginate::Paginate;
-use crate::path::Path;
+use crate::paginate::parameter::put;
+use crate::path::{Path, Segment};
 use crate::problem::Located;
 use crate::request::Body;
 use crate::template::Template;
@@ -287,18 +288,35 @@ impl BodyTemplate {
 
     /// The body, given the values.
     pub fn fill(&self, values: &Values) -> Result<Body, Fault> {
+        self.fill_with(values, &[])
+    }
+
+    /// The body, given the values and what a page adds to it.
+    pub fn fill_with(&self, values: &Values, added: &[(Path, Value)]) -> Result<Body, Fault> {
         match self {
-            BodyTemplate::Json(json) => Ok(Body {
-                content_type: "application/json",
-                bytes: json.fill(values)?.to_string().into_bytes(),
-            }),
+            BodyTemplate::Json(json) => {
+                let mut json = json.fill(values)?;
+                for (path, value) in added {
+                    put(&mut json, path, value.clone())?;
+                }
+                Ok(Body {
+                    content_type: "application/json",
+                    bytes: json.to_string().into_bytes(),
+                })
+            }
             BodyTemplate::Form(form) => {
                 let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-                for (name, parameter) in form {
+                let added = added
+                    .iter()
+                    .map(|(path, value)| form_field(path, value))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let replaced = |name: &str| added.iter().any(|(added, _)| added == name);
+                for (name, parameter) in form.iter().filter(|(name, _)| !replaced(name)) {
                     for value in parameter.fill(values, name)? {
                         pairs.append_pair(name, &value);
                     }
                 }
+                pairs.extend_pairs(&added);
                 Ok(Body {
                     content_type: "application/x-www-form-urlencoded",
                     bytes: pairs.finish().into_bytes(),
@@ -306,6 +324,20 @@ impl BodyTemplate {
             }
         }
     }
+}
+
+/// A place of one step in a body is a field of a form.
+fn form_field(path: &Path, value: &Value) -> Result<(String, String), Fault> {
+    let [Segment::Key(name)] = path.segments() else {
+        return Err(Fault::bad_definition(format!(
+            "a form has no place for `{path}`; write one step, such as `$.page`"
+        )));
+    };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    Ok((name.clone(), text))
 }
 
 /// A JSON value whose texts may hold references

@@ -258,10 +258,10 @@ impl Source {
         token: &PageToken,
         values: &Values,
     ) -> Result<Request, Fault> {
-        let parameters = resource.paginate.parameters(token, values)?;
+        let added = resource.paginate.added(token, values)?;
         let url = match token.position() {
             Position::Link(link) => self.followed(link)?,
-            _ => self.address(resource, parameters, values)?,
+            _ => self.address(resource, added.query, values)?,
         };
         let mut request = Request {
             repeatable: resource.method != Ask::Post,
@@ -272,7 +272,7 @@ impl Source {
             ..Request::get(url)
         };
         if let Some(body) = &resource.body {
-            request.body = Some(body.fill(values)?);
+            request.body = Some(body.fill_with(values, &added.body)?);
         }
         request.headers = self.headers(resource, values)?;
         Ok(request)
@@ -329,7 +329,8 @@ impl Source {
         let path = resource.path.fill(values)?;
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        for (name, parameter) in &resource.query {
+        let replaced = |name: &str| parameters.iter().any(|(added, _)| added == name);
+        for (name, parameter) in resource.query.iter().filter(|(name, _)| !replaced(name)) {
             for value in parameter.fill(values, name)? {
                 push_query(&mut url, name, &value);
             }
@@ -448,7 +449,8 @@ fn check_resource(
             "set `method: post_repeatable`, or `post` if it changes something",
         );
     }
-    resource.paginate.check(known, problems);
+    let has_body = resource.body.is_some() && resource.method != Ask::Get;
+    resource.paginate.check(known, has_body, problems);
     resource.outcomes.check(problems);
 }
 
