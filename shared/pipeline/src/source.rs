@@ -8,7 +8,7 @@ use url::Url;
 use crate::address::{Reach, is_this_machine};
 use crate::auth::{self, Auth};
 use crate::fault::Fault;
-use crate::for_each::{ForEach, ID};
+use crate::for_each::{ForEach, ID, PARENT};
 use crate::header::{HeaderName, checked_value};
 use crate::name::Name;
 use crate::number::{Number, Values, fill};
@@ -413,20 +413,38 @@ fn check_resource(
     problems: &mut Problems,
 ) {
     check_for_each(name, &resource.for_each, resources, known, problems);
-    let repeated = !matches!(resource.for_each, ForEach::None);
+    let names = resource.names(resources);
     let templates = resource.templates();
     let with_id: Vec<&str> = known
         .iter()
         .copied()
-        .chain(repeated.then_some(ID))
+        .chain(names.iter().map(String::as_str))
         .collect();
     for (at, template) in &templates {
         check_references(*at, template, &with_id, problems);
     }
-    let mut references = templates
+    let references: Vec<&str> = templates
         .iter()
-        .flat_map(|(_, template)| template.references());
-    if repeated && !references.any(|reference| reference == ID) {
+        .flat_map(|(_, template)| template.references())
+        .collect();
+    if let ForEach::Parents(parents) = &resource.for_each {
+        for source in &parents.of {
+            let names: Vec<String> = source
+                .names()
+                .iter()
+                .map(|name| format!("{PARENT}{name}"))
+                .collect();
+            if !names.iter().any(|name| references.contains(&name.as_str())) {
+                problems.add_with(
+                    resource.path.at,
+                    format!("no request of `{name}` holds `{}`, so the same would be asked for again and again", names.join("` or `")),
+                    format!("write `{{{}}}` in its path, query, headers or body", names[0]),
+                );
+            }
+        }
+    }
+    let by_id = matches!(resource.for_each, ForEach::Listing(_) | ForEach::Range(_));
+    if by_id && !references.contains(&ID) {
         problems.add_with(
             resource.path.at,
             format!("`{name}` is asked for each id, but no request of it holds the id"),
@@ -473,6 +491,7 @@ fn check_for_each(
             number(&range.last);
             return;
         }
+        ForEach::Parents(parents) => return parents.check(name, resources, known, problems),
         ForEach::Listing(listing) => listing,
     };
     number(&listing.first);

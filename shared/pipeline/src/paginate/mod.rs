@@ -29,6 +29,7 @@ pub use stop::Stop;
 
 use crate::fault::Fault;
 use crate::number::{Number, Values};
+use crate::outcome::Statuses;
 use crate::problem::{Located, Location, Problems};
 use stop::Progress;
 
@@ -248,10 +249,9 @@ impl Paginate {
         Ok(smaller)
     }
 
-    /// Whether an answer of this status says that its page was too large.
-    pub fn is_too_large(&self, status: u16) -> bool {
-        let rule = self.smaller_rule();
-        rule.is_some_and(|rule| rule.on.iter().any(|statuses| statuses.holds(status)))
+    /// The statuses that say that a page was too large.
+    pub(crate) fn too_large(&self) -> &[Located<Statuses>] {
+        self.smaller_rule().map_or(&[], |rule| &rule.on)
     }
 
     fn smaller_rule(&self) -> Option<&Smaller> {

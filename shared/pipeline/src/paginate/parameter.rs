@@ -116,7 +116,7 @@ fn plain(raw: &str) -> Result<String, Fault> {
 /// A number that would be rounded is refused rather than altered.
 fn exact(raw: &str) -> Result<Value, Fault> {
     let value: Value = serde_json::from_str(raw).map_err(|_| unreadable())?;
-    if value.is_f64() && value.to_string() != raw {
+    if value.is_f64() && serde_json::to_string(&value).ok().as_deref() != Some(raw) {
         return Err(Fault::rejected(format!(
             "what asks for the next page, {raw}, is no number that can be sent back exactly"
         )));

@@ -155,7 +155,8 @@ fn the_last_record_asks_for_the_next_page() {
         )
     };
     let sized = ", size_parameter: limit, size: '{size}'";
-    let cases: [(String, &[&str], Result<&[&str], &str>); 8] = [
+    type Case<'a> = (String, &'a [&'a str], Result<&'a [&'a str], &'a str>);
+    let cases: [Case<'_>; 8] = [
         (
             get(&format!("{sized}, stop: short_page")),
             &[r#"{"d": [{"id": 1}, {"id": 2}]}"#, r#"{"d": [{"id": 9}]}"#],
@@ -401,7 +402,7 @@ fn pages_that_are_known_ahead_are_guessed_and_answers_go_before_guesses() {
         (
             "{ page_number: { parameter: p, stop: { total_pages: $.n } } }",
             r#"{"d": [1], "n": 3}"#,
-            &["/a?p=2", "/a?p=3", "/a?p=4"],
+            &["/a?p=2", "/a?p=3"],
         ),
         (
             "{ page_number: { parameter: p } }",
@@ -423,7 +424,7 @@ fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
     let smaller = |paginate: &str, at: &str, times: usize| -> Option<String> {
         let text = format!("{{ path: /a, paginate: {paginate} }}");
         let resource: ResourceDefinition = decode(&text).value.expect("a resource");
-        assert!(resource.paginate.is_too_large(413) && !resource.paginate.is_too_large(400));
+        assert!(resource.is_too_large(413) && !resource.is_too_large(400));
         let source: SourceDefinition = decode("{ base_url: https://api.example }")
             .value
             .expect("a source");
