@@ -3,18 +3,24 @@
 //! Where a fetch stands is in the chunks themselves: each holds the token of the page after it. So a call that
 //! is repeated, or a process that was killed, goes on behind the last chunk.
 
+use std::sync::Arc;
+
 use edge::env::Env;
 use edge::run::Run;
 use pipeline::fault::Fault;
+use pipeline::number::Values;
 use pipeline::run::{FetchPageInput, FetchPageOutput, FetchStatus, Reads, Slice};
 use serde_json::Value;
 use step::Step;
 
+mod ahead;
 mod ids;
 mod pages;
 mod reference;
 mod store;
+mod walk;
 
+use ahead::Asker;
 use store::{Next, Store};
 
 /// The step.
@@ -70,6 +76,18 @@ impl Ended {
             seconds => Ended::Wait(seconds),
         }
     }
+}
+
+/// What asks for the pages of a slice, and what its requests are filled from.
+fn asker(run: &Run, slice: &Slice, env: &Env) -> Result<(Asker, Values), Fault> {
+    let (resource, values) = run.resource(slice)?;
+    let source = &run.pipeline.definition.source;
+    let asker = Asker {
+        session: env.sources.session(source, &values)?,
+        resource: Arc::new(resource.clone()),
+        deadline: env.deadline(),
+    };
+    Ok((asker, values))
 }
 
 async fn fetch(

@@ -9,6 +9,7 @@ use edge::env::Env;
 use edge::run::Run;
 use edge::session::Traffic;
 use pipeline::fault::Fault;
+use pipeline::for_each::Parent;
 use pipeline::layout::RunKeys;
 use pipeline::run::{Fetched, Slice};
 use serde::de::DeserializeOwned;
@@ -98,7 +99,7 @@ impl<'a> Store<'a> {
     /// Adds an answer; without a body it says that there is no such thing.
     pub fn push(
         &mut self,
-        id: Option<&str>,
+        parent: Option<&Parent>,
         status: u16,
         body: Option<&[u8]>,
     ) -> Result<(), Fault> {
@@ -107,7 +108,8 @@ impl<'a> Store<'a> {
         let bytes = body.unwrap_or_default();
         let entry = Entry {
             page,
-            id: id.map(str::to_owned),
+            id: parent.map(Parent::label),
+            parent: parent.filter(|parent| parent.has_rows()).cloned(),
             status,
             bytes: bytes.len(),
         };

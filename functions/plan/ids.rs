@@ -3,11 +3,17 @@
 use edge::env::Env;
 use edge::run::Run;
 use edge::session::Traffic;
-use edge::source::Listing;
+use edge::source::{Listing, Page};
+use futures::future::BoxFuture;
+use indexmap::IndexMap;
 use pipeline::fault::{Fault, Kind};
-use pipeline::for_each::{Ids, Listed};
+use pipeline::for_each::{ForEach, Ids, Listed, Parent, Rows, Taken};
 use pipeline::name::Name;
+use pipeline::number::Values;
+use pipeline::paginate::Next;
+use pipeline::path::Path;
 use pipeline::plan::Period;
+use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
 use pipeline::run::{Reads, Slice};
 
@@ -50,6 +56,9 @@ pub async fn find(
     resource: &ResourceDefinition,
     env: &Env,
 ) -> Result<Found, Fault> {
+    if let ForEach::Parents(_) = &resource.for_each {
+        return rows(run, period, name, resource, env).await;
+    }
     let values = run.pipeline.values(period);
     let mut traffic = Traffic::default();
     let mut listed = Listed::default();
@@ -86,11 +95,162 @@ pub async fn find(
     })
 }
 
+/// The rows of a resource's parents, which are read now.
+async fn rows(
+    run: &Run,
+    period: &Period,
+    name: &Name,
+    resource: &ResourceDefinition,
+    env: &Env,
+) -> Result<Found, Fault> {
+    let mut reader = Reader {
+        run,
+        values: run.pipeline.values(period),
+        env,
+        traffic: Traffic::default(),
+        doubled: 0,
+    };
+    let rows = reader.parents(name, resource).await?;
+    Ok(Found {
+        pages: rows.len() as u64,
+        ids: Some(Ids::Rows(rows)),
+        listed_twice: reader.doubled,
+        sent: reader.traffic.sent,
+        retried: reader.traffic.retried,
+    })
+}
+
+/// Reads parents, and theirs before them.
+struct Reader<'a> {
+    run: &'a Run,
+    values: Values,
+    env: &'a Env,
+    traffic: Traffic,
+    doubled: u64,
+}
+
+impl<'a> Reader<'a> {
+    /// What a resource is asked for: one parent without values where it is asked once.
+    fn parents<'f>(
+        &'f mut self,
+        name: &'f Name,
+        resource: &'f ResourceDefinition,
+    ) -> BoxFuture<'f, Result<Vec<Parent>, Fault>> {
+        Box::pin(async move {
+            let parents = match &resource.for_each {
+                ForEach::None => return Ok(vec![Parent::default()]),
+                ForEach::Parents(parents) => parents,
+                ForEach::Listing(_) | ForEach::Range(_) => {
+                    let found = self.by_id(name, resource).await?;
+                    return Ok(found.iter().collect());
+                }
+            };
+            let mut of = Vec::new();
+            for source in &parents.of {
+                if let Some(rows) = source.listed(&self.values)? {
+                    of.push(rows);
+                    continue;
+                }
+                let Some((parent, take)) = source.rows() else {
+                    continue;
+                };
+                let rows = self.rows(parent, take).await;
+                of.push(rows.map_err(|fault| fault.with("resource", &parent.value))?);
+            }
+            parents.combined(of, &self.values)
+        })
+    }
+
+    async fn by_id(&mut self, name: &Name, resource: &ResourceDefinition) -> Result<Ids, Fault> {
+        let mut rows = Listed::default();
+        if let Some(listing) = resource.for_each.listing() {
+            let parent = self.resource(&listing.resource.value)?;
+            let asked = self.parents(name, parent).await?;
+            for of in &asked {
+                self.pages(parent, of, |answer| {
+                    rows.read(answer, &parent.records, &listing.id)
+                })
+                .await?;
+            }
+        }
+        self.doubled += rows.doubled();
+        resource.for_each.ids(&self.values, rows)
+    }
+
+    async fn rows(&mut self, name: &Name, take: &IndexMap<Name, Path>) -> Result<Rows, Fault> {
+        let parent = self.resource(name)?;
+        let mut rows = Rows::default();
+        let taken = Taken {
+            records: &parent.records,
+            take,
+        };
+        let asked = self.parents(name, parent).await?;
+        for of in &asked {
+            self.pages(parent, of, |answer| rows.read(answer, &taken, of))
+                .await?;
+        }
+        self.doubled += rows.doubled();
+        Ok(rows)
+    }
+
+    fn resource(&self, name: &Name) -> Result<&'a ResourceDefinition, Fault> {
+        let run: &'a Run = self.run;
+        let resources = &run.pipeline.definition.resources;
+        let found = resources.get(name);
+        found.ok_or_else(|| Fault::bug(format!("the definition has no resource `{name}`")))
+    }
+
+    /// Hands every page of a resource to `read`.
+    async fn pages(
+        &mut self,
+        resource: &ResourceDefinition,
+        of: &Parent,
+        mut read: impl FnMut(&Answer) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let values = of.onto(&self.values);
+        let source = &self.run.pipeline.definition.source;
+        let session = self.env.sources.session(source, &values)?;
+        let mut token = resource.paginate.first();
+        loop {
+            let page = session
+                .page(
+                    resource,
+                    &values,
+                    &token,
+                    self.env.deadline(),
+                    &mut self.traffic,
+                )
+                .await?;
+            match page {
+                Page::Missing => return Ok(()),
+                Page::TooLarge { status } => token = resource.shrunk(&token, &values, status)?,
+                Page::Wait {
+                    down: Some(fault), ..
+                } => return Err(fault),
+                Page::Wait { seconds, .. } => {
+                    return Err(Fault::new(
+                        Kind::RateLimited,
+                        format!("the source asks to wait {seconds} s before more of a parent"),
+                    ));
+                }
+                Page::Fetched { answer, next, .. } => {
+                    read(&answer).map_err(|fault| session.clean(fault))?;
+                    match next {
+                        Next::Page(next) => token = next,
+                        Next::End => return Ok(()),
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Cuts what was found into slices, and stores the ids of each.
 pub async fn cut(
     run: &Run,
     period: &Period,
     name: &Name,
+    resource: &ResourceDefinition,
     found: &Found,
     env: &Env,
 ) -> Result<Vec<Slice>, Fault> {
@@ -101,17 +261,22 @@ pub async fn cut(
         window: period.key.clone(),
         raw_of: None,
     };
-    let Some(ids @ (Ids::Each(_) | Ids::Numbers(_))) = &found.ids else {
+    let Some(ids @ (Ids::Each(_) | Ids::Numbers(_) | Ids::Rows(_))) = &found.ids else {
         return Ok(vec![slice(format!("{name}-{}", period.key), Reads::Pages)]);
     };
-    let ids: Vec<String> = ids.iter().collect();
-    let size = ids.len().div_ceil(BRANCHES).clamp(FEWEST_IDS, MOST_IDS);
+    let ids: Vec<Parent> = ids.iter().collect();
+    let fewest = match resource.paginate.is_divided() {
+        // Each may have many pages of its own, which are walked one after the other.
+        true => 1,
+        false => FEWEST_IDS,
+    };
+    let size = ids.len().div_ceil(BRANCHES).clamp(fewest, MOST_IDS);
     let mut slices = Vec::new();
     // Where there are no ids, an empty slice makes empty tables.
     let empty = ids.is_empty().then_some(&[][..]);
     for (number, ids) in ids.chunks(size).chain(empty).enumerate() {
         let id = format!("{name}-{}-{number:05}", period.key);
-        edge::run::store(&env.objects, &run.keys.ids(&id), &ids).await?;
+        edge::run::store_lines(&env.objects, &run.keys.ids(&id), ids).await?;
         slices.push(slice(id, Reads::Ids));
     }
     Ok(slices)

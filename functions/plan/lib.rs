@@ -112,7 +112,7 @@ async fn slices(run: &run::Run, env: &Env) -> Result<Planned, Fault> {
             let found = ids::find(run, period, name, resource, env).await?;
             planned
                 .slices
-                .extend(ids::cut(run, period, name, &found, env).await?);
+                .extend(ids::cut(run, period, name, resource, &found, env).await?);
             planned.found.add(found);
         }
     }

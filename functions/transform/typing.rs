@@ -1,14 +1,16 @@
 //! Reads the raw chunks of a slice through the decoder.
 
-use edge::chunk::ChunkReader;
+use edge::chunk::{ChunkReader, Entry};
 use edge::env::Env;
 use edge::objects::Stored;
 use edge::run::Run;
 use indexmap::IndexMap;
 use pipeline::balance::{SliceOutcome, TableOutcome};
 use pipeline::fault::Fault;
+use pipeline::for_each::Parent;
 use pipeline::lake::{Column, DataFile};
 use pipeline::name::Name;
+use pipeline::number::Values;
 use pipeline::path::Path;
 use pipeline::run::{Fetched, Reads, Slice};
 use pipeline::table::column_type::ColumnType;
@@ -46,7 +48,15 @@ impl Typing<'_> {
             rejects: None,
         };
         let mut writer = compiled.writer(Sizes::default(), uploads);
-        let read = self.read(|page, body| writer.page(page, body))?;
+        let values = self.values()?;
+        let is_told = compiled.is_told();
+        let read = self.read(|entry, body| {
+            if is_told {
+                let of_page = parent(entry).onto(&values);
+                writer.tell(|name| of_page.get(name).cloned())?;
+            }
+            writer.page(entry.page, body)
+        })?;
         self.finish(writer, &tables, read)
     }
 
@@ -83,10 +93,15 @@ impl Typing<'_> {
     }
 
     fn compile(&self, tables: &IndexMap<Name, TableDefinition>) -> Result<Compiled, Fault> {
-        let period = self.run.period(&self.slice.window)?;
-        let values = self.run.pipeline.values(period);
+        let values = self.values()?;
         let value = |name: &str| values.get(name).cloned();
         Compiled::new(tables, self.records()?, &self.references()?, value)
+    }
+
+    /// What templates are filled from in all of the slice.
+    fn values(&self) -> Result<Values, Fault> {
+        let period = self.run.period(&self.slice.window)?;
+        Ok(self.run.pipeline.values(period))
     }
 
     fn references(&self) -> Result<References, Fault> {
@@ -102,7 +117,10 @@ impl Typing<'_> {
     }
 
     /// Hands every page to `take`, in order.
-    fn read(&self, mut take: impl FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<Read, Fault> {
+    fn read(
+        &self,
+        mut take: impl FnMut(&Entry, &[u8]) -> Result<(), Fault>,
+    ) -> Result<Read, Fault> {
         let mut read = Read::default();
         let mut body = Vec::new();
         let prefix = self.run.raw_keys(self.slice).raw_prefix(&self.slice.id);
@@ -113,9 +131,9 @@ impl Typing<'_> {
             read.fetched.add(&header.fetched);
             read.complete = header.next.is_none();
             while let Some(entry) = chunk.next(&mut body).map_err(unread)? {
-                match (entry.status, entry.id) {
-                    (404, id) => read.miss(id),
-                    _ => take(entry.page, &body)?,
+                match entry.status {
+                    404 => read.miss(entry.id),
+                    _ => take(&entry, &body)?,
                 }
             }
         }
@@ -173,6 +191,12 @@ impl Typing<'_> {
             rejects,
         })
     }
+}
+
+/// What a page was asked for.
+fn parent(entry: &Entry) -> Parent {
+    let id = || entry.id.clone().map(Parent::of_id).unwrap_or_default();
+    entry.parent.clone().unwrap_or_else(id)
 }
 
 /// What was read of a slice.

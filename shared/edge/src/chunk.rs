@@ -7,6 +7,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use pipeline::for_each::Parent;
 use pipeline::run::Fetched;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +32,9 @@ pub struct Entry {
     /// The id that was asked for, if the slice reads by id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The values of the parents that were asked for, if the slice reads by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// The status of the answer.
     pub status: u16,
     /// Bytes of the body.
@@ -135,6 +139,7 @@ mod tests {
         Entry {
             page,
             id: Some(page.to_string()),
+            parent: None,
             status: 200,
             bytes,
         }

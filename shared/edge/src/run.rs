@@ -176,6 +176,36 @@ pub async fn store(objects: &Objects, key: &str, value: &impl Serialize) -> Resu
     Ok(objects.put(key, bytes).await?)
 }
 
+/// Writes a list, one JSON value a line.
+pub async fn store_lines<T: Serialize>(
+    objects: &Objects,
+    key: &str,
+    items: impl IntoIterator<Item = T>,
+) -> Result<(), Fault> {
+    let mut lines = Vec::new();
+    for item in items {
+        serde_json::to_writer(&mut lines, &item)
+            .map_err(|error| Fault::bug(format!("`{key}` is no JSON: {error}")))?;
+        lines.push(b'\n');
+    }
+    Ok(objects.put(key, lines).await?)
+}
+
+/// Reads such a list.
+pub async fn lines<T: DeserializeOwned>(objects: &Objects, key: &str) -> Result<Vec<T>, Fault> {
+    let bytes = match objects.get(key).await {
+        Err(Error::NotFound(_)) => {
+            return Err(Fault::bad_data(format!(
+                "the run has lost its object `{key}`"
+            )));
+        }
+        found => found?,
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| parse(key, line)).collect()
+}
+
 fn parse<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes)
         .map_err(|error| Fault::bad_data(format!("the object `{key}` is not readable: {error}")))

@@ -29,6 +29,11 @@ pub enum Page {
     },
     /// The source says that there is no such thing; nothing follows.
     Missing,
+    /// The source says that this page, or its window, is more than it can answer.
+    TooLarge {
+        /// By this status.
+        status: u16,
+    },
     /// Not yet: ask for the same page after so many seconds; 0 where only the step's time is over.
     Wait {
         /// How many.
@@ -67,21 +72,25 @@ impl Session {
         let source = self.source();
         let request = source.request(resource, token, values).map_err(place)?;
         let read = |answer: &Answer, last: bool| {
+            if resource.is_too_large(answer.status) {
+                return Ok(None);
+            }
             match source.next(resource, token, values, &request, answer) {
                 // Asked for again and again, it is still no JSON: that is how the source has it.
                 Err(fault)
                     if last && fault.kind == Kind::Transient && resource.is_one_of_many() =>
                 {
-                    Ok(Turn {
+                    Ok(Some(Turn {
                         records: 0,
                         next: Next::End,
-                    })
+                    }))
                 }
-                read => read,
+                read => read.map(Some),
             }
         };
+        let outcomes = resource.outcomes_with_too_large();
         let sent = self
-            .send(&request, &resource.outcomes, deadline, traffic, read)
+            .send(&request, &outcomes, deadline, traffic, read)
             .await;
         Ok(match sent.map_err(place)? {
             Sent::Missing => Page::Missing,
@@ -97,13 +106,36 @@ impl Session {
                 next: Next::End,
             },
             Sent::Wait { seconds, down } => Page::Wait { seconds, down },
-            Sent::Fetched { answer, read } => Page::Fetched {
+            Sent::Fetched { answer, read: None } => Page::TooLarge {
+                status: answer.status,
+            },
+            Sent::Fetched {
+                answer,
+                read: Some(read),
+            } => Page::Fetched {
                 answer,
                 request: self.shown(&request),
                 records: read.records,
                 next: read.next,
             },
         })
+    }
+
+    /// What follows a page that was asked for by a guess of `token`, now that `token` is known: a guess knows
+    /// nothing of the pages between.
+    pub fn turn(
+        &self,
+        resource: &ResourceDefinition,
+        values: &Values,
+        token: &PageToken,
+        answer: &Answer,
+    ) -> Result<Turn, Fault> {
+        let place = |fault: Fault| self.clean(fault).with("page", token.ordinal());
+        let source = self.source();
+        let request = source.request(resource, token, values).map_err(place)?;
+        source
+            .next(resource, token, values, &request, answer)
+            .map_err(place)
     }
 
     /// Reads all pages of a listing for the ids at `id` of its records.
@@ -124,6 +156,10 @@ impl Session {
             let (answer, next) = match page {
                 Page::Missing => return Ok(Listing::Read(listed)),
                 Page::Wait { seconds, down } => return Ok(Listing::Wait { seconds, down }),
+                Page::TooLarge { status } => {
+                    token = resource.shrunk(&token, values, status)?;
+                    continue;
+                }
                 Page::Fetched { answer, next, .. } => (answer, next),
             };
             listed
@@ -220,6 +256,7 @@ mod tests {
         match page {
             Ok(Page::Fetched { records, .. }) => format!("{records} records"),
             Ok(Page::Missing) => "missing".to_owned(),
+            Ok(Page::TooLarge { status }) => format!("too large {status}"),
             Ok(Page::Wait { seconds, .. }) => format!("wait {seconds}"),
             Err(fault) => fault.kind.name().to_owned(),
         }

@@ -208,6 +208,7 @@ impl Definition {
                 .collect(),
             references: self.reference_names().collect(),
             values: values.clone(),
+            of_resource: self.of_resource(),
             removed,
         };
         table::check::check(&self.tables, &offered, problems);
@@ -220,6 +221,14 @@ impl Definition {
             self.check_query(check, bundle, problems);
         }
         export::check(&self.exports, &with_models, &values, problems);
+    }
+
+    /// What the tables of a resource may refer to: its parents' values, unless several share a request.
+    fn of_resource(&self) -> BTreeMap<&str, Vec<String>> {
+        let resources = self.resources.iter();
+        let own = resources.filter(|(_, resource)| !resource.for_each.is_batched());
+        own.map(|(name, resource)| (name.as_ref(), resource.names(&self.resources)))
+            .collect()
     }
 
     fn reference_names(&self) -> impl Iterator<Item = &str> {

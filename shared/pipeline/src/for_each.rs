@@ -1,10 +1,10 @@
-//! For which ids a resource is asked: those of a listing, or a range of numbers.
+//! For which ids, or rows of other resources, a resource is asked: each makes requests of its own.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::fault::Fault;
@@ -17,8 +17,14 @@ use crate::request::Answer;
 use crate::resource::Records;
 use crate::template::Template;
 
+mod parents;
+
+pub use parents::{Batch, Parents, Rows, Source as ParentSource, Taken};
+
 /// The name by which templates know the id.
 pub const ID: &str = "id";
+/// What the names of a parent row's values begin with in templates.
+pub const PARENT: &str = "parent.";
 
 /// How many ids one resource is asked for at most.
 const MOST: u64 = 10_000_000;
@@ -36,6 +42,39 @@ pub enum ForEach {
     Listing(Listing),
     /// Once for each number of a range.
     Range(Range),
+    /// Once for each row of other resources, each value of a list, or each combination of them.
+    Parents(Parents),
+}
+
+/// What one request, with its pages, is made for: values by the names that templates know them by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Parent(pub std::collections::BTreeMap<String, String>);
+
+impl Parent {
+    /// The parent that is no more than an id.
+    pub fn of_id(id: impl Into<String>) -> Self {
+        Parent([(ID.to_owned(), id.into())].into())
+    }
+
+    /// How faults and rejects name it: its values, joined.
+    pub fn label(&self) -> String {
+        let values: Vec<&str> = self.0.values().map(String::as_str).collect();
+        values.join("/")
+    }
+
+    /// Whether it is more than an id.
+    pub fn has_rows(&self) -> bool {
+        self.0.keys().any(|name| name != ID)
+    }
+
+    /// The values that templates are filled from, this parent's among them.
+    #[must_use]
+    pub fn onto(&self, values: &Values) -> Values {
+        let mut values = values.clone();
+        values.extend(self.0.clone());
+        values
+    }
 }
 
 /// The ids of another resource
@@ -89,6 +128,8 @@ pub enum Ids {
     Each(Vec<String>),
     /// These numbers.
     Numbers(RangeInclusive<u64>),
+    /// These rows of others.
+    Rows(Vec<Parent>),
 }
 
 impl Ids {
@@ -97,6 +138,7 @@ impl Ids {
         match self {
             Ids::Once => 1,
             Ids::Each(ids) => ids.len() as u64,
+            Ids::Rows(rows) => rows.len() as u64,
             Ids::Numbers(range) if range.is_empty() => 0,
             Ids::Numbers(range) => range.end() - range.start() + 1,
         }
@@ -107,12 +149,17 @@ impl Ids {
         self.len() == 0
     }
 
-    /// The ids one by one; none of them for [`Ids::Once`].
-    pub fn iter(&self) -> Box<dyn Iterator<Item = String> + Send + '_> {
+    /// What is asked for one by one; nothing for [`Ids::Once`].
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Parent> + Send + '_> {
         match self {
             Ids::Once => Box::new(std::iter::empty()),
-            Ids::Each(ids) => Box::new(ids.iter().cloned()),
-            Ids::Numbers(range) => Box::new(range.clone().map(|number| number.to_string())),
+            Ids::Each(ids) => Box::new(ids.iter().map(Parent::of_id)),
+            Ids::Numbers(range) => Box::new(
+                range
+                    .clone()
+                    .map(|number| Parent::of_id(number.to_string())),
+            ),
+            Ids::Rows(rows) => Box::new(rows.iter().cloned()),
         }
     }
 }
@@ -122,7 +169,21 @@ impl ForEach {
     pub fn listing(&self) -> Option<&Listing> {
         match self {
             ForEach::Listing(listing) => Some(listing),
-            ForEach::None | ForEach::Range(_) => None,
+            ForEach::None | ForEach::Range(_) | ForEach::Parents(_) => None,
+        }
+    }
+
+    /// Whether several parents share a request, so that no row tells which is its own.
+    pub fn is_batched(&self) -> bool {
+        matches!(self, ForEach::Parents(parents) if parents.batch.is_some())
+    }
+
+    /// The names that templates of the resource may use besides those known everywhere.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            ForEach::None => Vec::new(),
+            ForEach::Listing(_) | ForEach::Range(_) => vec![ID.to_owned()],
+            ForEach::Parents(parents) => parents.names(),
         }
     }
 
@@ -135,6 +196,7 @@ impl ForEach {
                 numbers(range.first.fill(values, "for_each.range.first")?, last)
             }
             ForEach::Listing(listing) => listing.ids(values, listed),
+            ForEach::Parents(_) => Err(Fault::bug("rows of parents are no ids")),
         }
     }
 }
@@ -215,10 +277,7 @@ impl Listed {
 
     /// In one order whatever the source's: numbers by size, then text.
     fn sorted(mut self) -> Vec<String> {
-        self.ids.sort_by_cached_key(|id| match id.parse::<u64>() {
-            Ok(number) => (0, number, id.clone()),
-            Err(_) => (1, 0, id.clone()),
-        });
+        self.ids.sort_by_cached_key(|id| by_size(id));
         self.ids
     }
 
@@ -231,7 +290,14 @@ impl Listed {
     }
 }
 
-fn written(value: &RawValue) -> Option<String> {
+fn by_size(id: &str) -> (u8, u64, String) {
+    match id.parse::<u64>() {
+        Ok(number) => (0, number, id.to_owned()),
+        Err(_) => (1, 0, id.to_owned()),
+    }
+}
+
+pub(crate) fn written(value: &RawValue) -> Option<String> {
     let raw = value.get();
     if raw.starts_with('"') {
         return serde_json::from_str(raw).ok();
@@ -271,7 +337,7 @@ mod tests {
             .collect();
         let ids =
             listed(pages).and_then(|listed| decoded.value.expect("decodes").ids(&values, listed));
-        ids.map(|ids| ids.iter().collect())
+        ids.map(|ids| ids.iter().map(|id| id.label()).collect())
             .map_err(|fault| fault.message)
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! runs/<pipeline>/<run>/definition.json        the definition as this run uses it
 //!                      /plan.json              what was planned; slices.jsonl lists the slices
-//!                      /ids/<slice>.json       the ids that a slice fetches
+//!                      /ids/<slice>.jsonl      the ids and parent rows that a slice is asked for
 //!                      /raw/<slice>/000000.zst raw chunks, in the order fetched
 //!                      /parts/<slice>/…        Parquet parts, rejects/<slice>.jsonl
 //!                      /outcome/<slice>.json   what transform made of a slice
@@ -48,9 +48,9 @@ impl RunKeys {
         format!("{}/map", self.prefix)
     }
 
-    /// The ids that a slice fetches, a JSON array.
+    /// The ids and parent rows that a slice is asked for, one JSON object a line.
     pub fn ids(&self, slice: &str) -> String {
-        format!("{}/ids/{slice}.json", self.prefix)
+        format!("{}/ids/{slice}.jsonl", self.prefix)
     }
 
     /// Where the raw chunks of a slice stand.

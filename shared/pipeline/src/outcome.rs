@@ -320,7 +320,7 @@ pub enum Statuses {
 }
 
 impl Statuses {
-    fn holds(self, status: u16) -> bool {
+    pub(crate) fn holds(self, status: u16) -> bool {
         match self {
             Statuses::One(code) => code == status,
             Statuses::Class(digit) => status / 100 == digit,

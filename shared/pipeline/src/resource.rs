@@ -12,10 +12,12 @@ use serde_json::{Map, Value};
 use crate::fault::Fault;
 use crate::for_each::ForEach;
 use crate::header::HeaderName;
+use crate::name::Name;
 use crate::number::{Values, fill};
-use crate::outcome::Outcomes;
-use crate::paginate::Paginate;
-use crate::path::Path;
+use crate::outcome::{Outcomes, Statuses};
+use crate::paginate::parameter::put;
+use crate::paginate::{PageToken, Paginate};
+use crate::path::{Path, Segment};
 use crate::problem::Located;
 use crate::request::Body;
 use crate::template::Template;
@@ -70,6 +72,59 @@ impl ResourceDefinition {
     /// Whether an answer is one of many that stand for themselves: nothing else is lost with it.
     pub fn is_one_of_many(&self) -> bool {
         !matches!(self.for_each, ForEach::None) && !self.paginate.is_divided()
+    }
+
+    /// Whether an answer of this status says that its page, or its window, was too large.
+    pub fn is_too_large(&self, status: u16) -> bool {
+        self.too_large()
+            .any(|statuses| statuses.value.holds(status))
+    }
+
+    /// What statuses mean, those of too large pages being answers.
+    pub fn outcomes_with_too_large(&self) -> Outcomes {
+        let mut outcomes = self.outcomes.clone();
+        outcomes.ok.extend(self.too_large().cloned());
+        outcomes
+    }
+
+    fn too_large(&self) -> impl Iterator<Item = &Located<Statuses>> {
+        self.paginate.too_large().iter()
+    }
+
+    /// The same page with fewer records, where the source found it too large.
+    pub fn shrunk(
+        &self,
+        token: &PageToken,
+        values: &Values,
+        status: u16,
+    ) -> Result<PageToken, Fault> {
+        let smaller = self.paginate.smaller(token, values)?;
+        smaller.ok_or_else(|| {
+            Fault::rejected(format!(
+                "the source answered {status}, too large, and no smaller page may be asked for"
+            ))
+        })
+    }
+
+    /// The names that its templates may use besides those known everywhere: its parents' values and theirs.
+    pub fn names(&self, resources: &IndexMap<Name, ResourceDefinition>) -> Vec<String> {
+        let mut names = self.for_each.names();
+        let mut ahead = match &self.for_each {
+            ForEach::Parents(_) => self.for_each.parents(),
+            _ => Vec::new(),
+        };
+        let mut met = Vec::new();
+        while let Some(parent) = ahead.pop() {
+            let Some(resource) = resources.get(parent).filter(|_| !met.contains(&parent)) else {
+                continue;
+            };
+            met.push(parent);
+            if let ForEach::Parents(_) = resource.for_each {
+                names.extend(resource.for_each.names());
+                ahead.extend(resource.for_each.parents());
+            }
+        }
+        names
     }
 
     /// Every template, with its place.
@@ -287,18 +342,35 @@ impl BodyTemplate {
 
     /// The body, given the values.
     pub fn fill(&self, values: &Values) -> Result<Body, Fault> {
+        self.fill_with(values, &[])
+    }
+
+    /// The body, given the values and what a page adds to it.
+    pub fn fill_with(&self, values: &Values, added: &[(Path, Value)]) -> Result<Body, Fault> {
         match self {
-            BodyTemplate::Json(json) => Ok(Body {
-                content_type: "application/json",
-                bytes: json.fill(values)?.to_string().into_bytes(),
-            }),
+            BodyTemplate::Json(json) => {
+                let mut json = json.fill(values)?;
+                for (path, value) in added {
+                    put(&mut json, path, value.clone())?;
+                }
+                Ok(Body {
+                    content_type: "application/json",
+                    bytes: json.to_string().into_bytes(),
+                })
+            }
             BodyTemplate::Form(form) => {
                 let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-                for (name, parameter) in form {
+                let added = added
+                    .iter()
+                    .map(|(path, value)| form_field(path, value))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let replaced = |name: &str| added.iter().any(|(added, _)| added == name);
+                for (name, parameter) in form.iter().filter(|(name, _)| !replaced(name)) {
                     for value in parameter.fill(values, name)? {
                         pairs.append_pair(name, &value);
                     }
                 }
+                pairs.extend_pairs(&added);
                 Ok(Body {
                     content_type: "application/x-www-form-urlencoded",
                     bytes: pairs.finish().into_bytes(),
@@ -306,6 +378,20 @@ impl BodyTemplate {
             }
         }
     }
+}
+
+/// A place of one step in a body is a field of a form.
+fn form_field(path: &Path, value: &Value) -> Result<(String, String), Fault> {
+    let [Segment::Key(name)] = path.segments() else {
+        return Err(Fault::bad_definition(format!(
+            "a form has no place for `{path}`; write one step, such as `$.page`"
+        )));
+    };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    Ok((name.clone(), text))
 }
 
 /// A JSON value whose texts may hold references

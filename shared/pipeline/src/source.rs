@@ -9,7 +9,7 @@ use url::Url;
 use crate::address::{Reach, is_this_machine};
 use crate::auth::{self, Auth, Grant, Identity, Material, Moment, Obtain, Rotated};
 use crate::fault::Fault;
-use crate::for_each::{ForEach, ID};
+use crate::for_each::{ForEach, ID, PARENT};
 use crate::header::{HeaderName, checked_value};
 use crate::name::Name;
 use crate::number::{Number, Values, fill};
@@ -292,10 +292,10 @@ impl Source {
         token: &PageToken,
         values: &Values,
     ) -> Result<Request, Fault> {
-        let parameters = resource.paginate.parameters(token, values)?;
+        let added = resource.paginate.added(token, values)?;
         let url = match token.position() {
             Position::Link(link) => self.followed(link)?,
-            _ => self.address(resource, parameters, values)?,
+            _ => self.address(resource, added.query, values)?,
         };
         let mut request = Request {
             repeatable: resource.method != Ask::Post,
@@ -306,7 +306,7 @@ impl Source {
             ..Request::get(url)
         };
         if let Some(body) = &resource.body {
-            request.body = Some(body.fill(values)?);
+            request.body = Some(body.fill_with(values, &added.body)?);
         }
         request.headers = self.headers(resource, values)?;
         Ok(request)
@@ -440,7 +440,8 @@ impl Source {
         let path = resource.path.fill(values)?;
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        for (name, parameter) in &resource.query {
+        let replaced = |name: &str| parameters.iter().any(|(added, _)| added == name);
+        for (name, parameter) in resource.query.iter().filter(|(name, _)| !replaced(name)) {
             for value in parameter.fill(values, name)? {
                 push_query(&mut url, name, &value);
             }
@@ -539,20 +540,38 @@ fn check_resource(
     problems: &mut Problems,
 ) {
     check_for_each(name, &resource.for_each, resources, known, problems);
-    let repeated = !matches!(resource.for_each, ForEach::None);
+    let names = resource.names(resources);
     let templates = resource.templates();
     let with_id: Vec<&str> = known
         .iter()
         .copied()
-        .chain(repeated.then_some(ID))
+        .chain(names.iter().map(String::as_str))
         .collect();
     for (at, template) in &templates {
         check_references(*at, template, &with_id, problems);
     }
-    let mut references = templates
+    let references: Vec<&str> = templates
         .iter()
-        .flat_map(|(_, template)| template.references());
-    if repeated && !references.any(|reference| reference == ID) {
+        .flat_map(|(_, template)| template.references())
+        .collect();
+    if let ForEach::Parents(parents) = &resource.for_each {
+        for source in &parents.of {
+            let names: Vec<String> = source
+                .names()
+                .iter()
+                .map(|name| format!("{PARENT}{name}"))
+                .collect();
+            if !names.iter().any(|name| references.contains(&name.as_str())) {
+                problems.add_with(
+                    resource.path.at,
+                    format!("no request of `{name}` holds `{}`, so the same would be asked for again and again", names.join("` or `")),
+                    format!("write `{{{}}}` in its path, query, headers or body", names[0]),
+                );
+            }
+        }
+    }
+    let by_id = matches!(resource.for_each, ForEach::Listing(_) | ForEach::Range(_));
+    if by_id && !references.contains(&ID) {
         problems.add_with(
             resource.path.at,
             format!("`{name}` is asked for each id, but no request of it holds the id"),
@@ -575,7 +594,8 @@ fn check_resource(
             "set `method: post_repeatable`, or `post` if it changes something",
         );
     }
-    resource.paginate.check(known, problems);
+    let has_body = resource.body.is_some() && resource.method != Ask::Get;
+    resource.paginate.check(known, has_body, problems);
     resource.outcomes.check(problems);
 }
 
@@ -598,6 +618,7 @@ fn check_for_each(
             number(&range.last);
             return;
         }
+        ForEach::Parents(parents) => return parents.check(name, resources, known, problems),
         ForEach::Listing(listing) => listing,
     };
     number(&listing.first);

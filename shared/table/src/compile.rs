@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use pipeline::fault::Fault;
+use pipeline::for_each::{ID, PARENT};
 use pipeline::name::Name;
 use pipeline::path::{Path, Segment};
 use pipeline::table::column::{ColumnDefinition, OnError, Source};
@@ -12,6 +13,7 @@ use pipeline::table::condition::{Test, Unrouted, When};
 use pipeline::table::each::Each;
 use pipeline::table::origin::Origin;
 use pipeline::table::{Duplicates, TableDefinition};
+use pipeline::template::Template;
 
 use crate::reference::{Index, References};
 use crate::schema::schema;
@@ -27,6 +29,11 @@ pub struct Compiled {
     pub(crate) tables: Vec<Plan>,
     /// Whether records that no table takes are left aside on purpose.
     pub(crate) ignores_unrouted: bool,
+}
+
+/// Whether a value belongs to what a page was asked for, not to its slice.
+fn is_of_page(reference: &str) -> bool {
+    reference == ID || reference.starts_with(PARENT)
 }
 
 /// One table, compiled.
@@ -89,6 +96,8 @@ pub(crate) enum Place {
     Record(SlotId),
     Ordinal,
     Constant(String),
+    /// The same in all rows of a page, and told anew for each.
+    Page(Template),
     Lookup {
         index: Index,
         columns: Vec<usize>,
@@ -128,6 +137,12 @@ impl Compiled {
         Ok(compiled)
     }
 
+    /// Whether a column's value is told page by page, with [`Writer::tell`].
+    pub fn is_told(&self) -> bool {
+        let mut columns = self.tables.iter().flat_map(|table| &table.columns);
+        columns.any(|column| matches!(column.place, Place::Page(_)))
+    }
+
     /// A writer that turns pages into the tables' parts.
     pub fn writer<S: Sinks>(&self, sizes: Sizes, sinks: S) -> Writer<'_, S> {
         Writer::new(self, sizes, sinks)
@@ -153,6 +168,9 @@ impl Compiled {
         for (column_name, column) in declared {
             let place = match &column.source {
                 Source::From(origin) => self.place(table, list, origin)?,
+                Source::Value(template) if template.references().any(is_of_page) => {
+                    Place::Page(template.clone())
+                }
                 Source::Value(template) => {
                     let filled = template.fill(value);
                     let text = filled.map_err(|error| Fault::bad_definition(error.to_string()))?;
@@ -317,7 +335,10 @@ fn note_looked_at(columns: &mut [ColumnPlan], filters: &[FilterPlan]) -> Result<
         columns[index].is_looked_at = true;
     }
     for column in columns {
-        let from_record = !matches!(column.place, Place::Constant(_) | Place::Lookup { .. });
+        let from_record = !matches!(
+            column.place,
+            Place::Constant(_) | Place::Page(_) | Place::Lookup { .. }
+        );
         column.is_plain = from_record && column.definition.apply.is_empty() && !column.is_looked_at;
     }
     Ok(())

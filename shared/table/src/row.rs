@@ -6,8 +6,10 @@ use std::collections::HashSet;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use pipeline::balance::RowCounts;
+use pipeline::fault::Fault;
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::function::{Value, kind_of};
+use pipeline::template::Unfilled;
 
 use crate::column::{Column, Token};
 use crate::compile::{ColumnPlan, Place, Plan};
@@ -27,6 +29,8 @@ pub(crate) struct Rows {
     record: OfRecord,
     scratch: String,
     texts: Vec<Option<String>>,
+    /// What the page in hand tells, by column.
+    told: Vec<Option<String>>,
 }
 
 /// What the record in hand has added so far.
@@ -147,6 +151,7 @@ impl Rows {
         Rows {
             row_bytes: all.map(Column::row_bytes).sum(),
             texts: vec![None; columns.len()],
+            told: vec![None; columns.len()],
             columns,
             extra,
             rows: 0,
@@ -155,6 +160,22 @@ impl Rows {
             record: OfRecord::default(),
             scratch: String::new(),
         }
+    }
+
+    /// Takes what the coming pages tell.
+    pub fn tell(
+        &mut self,
+        plan: &Plan,
+        value: &impl Fn(&str) -> Option<String>,
+    ) -> Result<(), Fault> {
+        for (column, told) in plan.columns.iter().zip(&mut self.told) {
+            if let Place::Page(template) = &column.place {
+                let filled = template.fill(value);
+                let unknown = |error: Unfilled| Fault::bad_definition(error.to_string());
+                *told = Some(filled.map_err(unknown)?);
+            }
+        }
+        Ok(())
     }
 
     pub fn len(&self) -> usize {
@@ -320,6 +341,10 @@ impl Rows {
     ) -> Result<Value<'p>, Misfit> {
         match &plan.columns[index].place {
             Place::Constant(text) => Ok(Value::Text(Cow::Borrowed(text))),
+            Place::Page(_) => Ok(match self.told.get(index) {
+                Some(Some(text)) => Value::Text(Cow::Owned(text.clone())),
+                _ => Value::Null,
+            }),
             Place::Lookup {
                 index: rows,
                 columns,
@@ -478,6 +503,6 @@ fn slot(plan: &Plan, place: &Place, found: &Found, number: u32, element: Element
             };
             Some(found.slot(element.parent_list, element.parent, *slot))
         }
-        Place::Ordinal | Place::Constant(_) | Place::Lookup { .. } => None,
+        Place::Ordinal | Place::Constant(_) | Place::Page(_) | Place::Lookup { .. } => None,
     }
 }

@@ -194,6 +194,17 @@ impl<'c, S: Sinks> Writer<'c, S> {
         }
     }
 
+    /// Fills the columns whose value belongs to what the coming pages were asked for; `value` knows it.
+    ///
+    /// # Errors
+    /// `BadDefinition` where a column refers to something unknown.
+    pub fn tell(&mut self, value: impl Fn(&str) -> Option<String>) -> Result<(), Fault> {
+        for (plan, table) in self.compiled.tables.iter().zip(&mut self.tables) {
+            table.rows.tell(plan, &value)?;
+        }
+        Ok(())
+    }
+
     /// Encodes what is left and closes all parts.
     ///
     /// # Errors

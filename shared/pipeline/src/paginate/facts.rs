@@ -22,6 +22,7 @@ pub struct Facts<'a> {
     pub asked: &'a Url,
     answer: &'a Answer,
     body: Option<&'a RawValue>,
+    found: Option<&'a RawValue>,
 }
 
 impl<'a> Facts<'a> {
@@ -38,6 +39,7 @@ impl<'a> Facts<'a> {
             asked,
             answer,
             body: None,
+            found: None,
         };
         if answer.status == 204 && answer.body.is_empty() {
             return Ok(facts);
@@ -46,6 +48,7 @@ impl<'a> Facts<'a> {
         facts.body = Some(body);
         let found = records_in(body, records)?;
         facts.records = count(found, records, form)?;
+        facts.found = Some(found);
         facts.digest = (facts.records > 0).then(|| digest(found.get().as_bytes()));
         Ok(facts)
     }
@@ -77,6 +80,16 @@ impl<'a> Facts<'a> {
                 "the answer has no whole number in the header `{name}`; its pagination needs one"
             ))
         })
+    }
+
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.answer.header(name)
+    }
+
+    /// The last record, if there is one.
+    pub(crate) fn last_record(&self) -> Option<&'a RawValue> {
+        each(self.found?).pop()
     }
 
     /// All headers of that name, written in lower case.

@@ -3,30 +3,41 @@
 //! A token is a small JSON value that travels through the state machine. It remembers enough of the way to
 //! notice when a source leads in a circle.
 
+mod cursor;
 pub mod facts;
+mod keyset;
 mod next_link;
 mod offset;
 mod page_number;
+pub(crate) mod parameter;
+mod smaller;
 mod stop;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use cursor::Cursor;
 pub use facts::Facts;
+pub use keyset::Keyset;
 pub use next_link::NextLink;
 pub use offset::Offset;
 pub use page_number::PageNumber;
+pub use parameter::{Added, Parameter};
+pub use smaller::Smaller;
 pub use stop::Stop;
 
 use crate::fault::Fault;
 use crate::number::{Number, Values};
-use crate::problem::{Located, Problems};
+use crate::outcome::Statuses;
+use crate::problem::{Located, Location, Problems};
 use stop::Progress;
 
 /// How many links and how many pages a token remembers one by one; longer circles are found by its mark.
 const LINKS: usize = 16;
 const PAGES: usize = 4;
+/// The longest link or cursor that we carry from page to page through the state machine.
+const LONGEST: usize = 3000;
 
 /// How the source divides its answer into pages
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -41,6 +52,10 @@ pub enum Paginate {
     Offset(Offset),
     /// Each page names the address of the next one.
     NextLink(NextLink),
+    /// Each page names what asks for the next one.
+    Cursor(Cursor),
+    /// Pages are asked for by the last record of the page before.
+    Keyset(Keyset),
 }
 
 /// What asks for a page: where it is, and what the walk has seen before it.
@@ -66,6 +81,12 @@ pub struct PageToken {
     /// The digest of one link further back, moved whenever the number of pages doubles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<String>,
+    /// How many records a page holds, where that was made smaller than declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    /// How many pages are likely to follow this one, where the source tells it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    left: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -85,6 +106,8 @@ pub(crate) enum Position {
     Offset(u64),
     /// Path and query, below the source's own origin.
     Link(String),
+    /// What the page before named, or a value of its last record, as JSON.
+    Cursor(String),
 }
 
 impl PageToken {
@@ -97,6 +120,11 @@ impl PageToken {
         &self.at
     }
 
+    /// Whether both ask for the same page.
+    pub fn is_same_page(&self, other: &PageToken) -> bool {
+        self.at == other.at && self.size == other.size
+    }
+
     fn new(at: Position) -> Self {
         PageToken {
             at,
@@ -106,6 +134,8 @@ impl PageToken {
             links: Vec::new(),
             seen: Vec::new(),
             mark: None,
+            size: None,
+            left: 0,
         }
     }
 }
@@ -136,28 +166,101 @@ impl Paginate {
     /// What asks for the first page.
     pub fn first(&self) -> PageToken {
         PageToken::new(match self {
-            Paginate::SinglePage | Paginate::NextLink(_) => Position::Start,
+            Paginate::SinglePage
+            | Paginate::NextLink(_)
+            | Paginate::Cursor(_)
+            | Paginate::Keyset(_) => Position::Start,
             Paginate::PageNumber(kind) => Position::Page(kind.first),
             Paginate::Offset(_) => Position::Offset(0),
         })
     }
 
-    /// What a page adds to the query of the resource.
-    pub(crate) fn parameters(
-        &self,
-        token: &PageToken,
-        values: &Values,
-    ) -> Result<Vec<(String, String)>, Fault> {
+    /// What a page adds to the request of its resource.
+    pub(crate) fn added(&self, token: &PageToken, values: &Values) -> Result<Added, Fault> {
+        let mut added = Added::default();
+        let size = self.size(token, values)?;
         match (self, &token.at) {
             (Paginate::SinglePage | Paginate::NextLink(_), Position::Start)
-            | (Paginate::NextLink(_), Position::Link(_)) => Ok(Vec::new()),
+            | (Paginate::NextLink(_), Position::Link(_)) => {}
             (Paginate::PageNumber(kind), Position::Page(number)) => {
-                kind.parameters(*number, values)
+                kind.add(*number, size, &mut added);
             }
-            (Paginate::Offset(kind), Position::Offset(offset)) => kind.parameters(*offset, values),
-            _ => Err(Fault::bad_definition(
-                "the page token was made by another paginator; start the walk anew",
-            )),
+            (Paginate::Offset(kind), Position::Offset(offset)) => {
+                kind.add(*offset, size, &mut added);
+            }
+            (Paginate::Cursor(kind), Position::Start) => kind.add(None, size, &mut added)?,
+            (Paginate::Cursor(kind), Position::Cursor(cursor)) => {
+                kind.add(Some(cursor), size, &mut added)?;
+            }
+            (Paginate::Keyset(kind), Position::Start) => kind.add(None, size, &mut added)?,
+            (Paginate::Keyset(kind), Position::Cursor(key)) => {
+                kind.add(Some(key), size, &mut added)?;
+            }
+            _ => {
+                return Err(Fault::bad_definition(
+                    "the page token was made by another paginator; start the walk anew",
+                ));
+            }
+        }
+        Ok(added)
+    }
+
+    /// This page and those that are likely to follow it, as far as the source has told how many there are. A
+    /// guess only: what an answer says goes before it.
+    pub fn likely<'a>(
+        &'a self,
+        token: &'a PageToken,
+        values: &Values,
+    ) -> Result<impl Iterator<Item = PageToken> + use<'a>, Fault> {
+        let size = self.size(token, values)?.unwrap_or_default();
+        let guessed = (1..=token.left).map_while(move |ahead| {
+            let at = match token.at {
+                Position::Page(number) => Position::Page(number + ahead),
+                Position::Offset(offset) => Position::Offset(offset + ahead * size),
+                _ => return None,
+            };
+            Some(PageToken {
+                pages: token.pages + ahead,
+                records: token.records + ahead * size,
+                size: token.size,
+                ..PageToken::new(at)
+            })
+        });
+        Ok(std::iter::once(token.clone()).chain(guessed))
+    }
+
+    /// The same page with fewer records, where the source finds it too large; none where it may not be smaller.
+    pub fn smaller(&self, token: &PageToken, values: &Values) -> Result<Option<PageToken>, Fault> {
+        let aligned = matches!(self, Paginate::PageNumber(_));
+        let (Some(rule), Some(size)) = (self.smaller_rule(), self.size(token, values)?) else {
+            return Ok(None);
+        };
+        let smaller = rule.than(size, aligned).map(|smaller| PageToken {
+            at: match (self, &token.at) {
+                (Paginate::PageNumber(kind), Position::Page(number)) => {
+                    kind.resized(*number, size, smaller)
+                }
+                (_, at) => at.clone(),
+            },
+            size: Some(smaller),
+            left: 0,
+            ..token.clone()
+        });
+        Ok(smaller)
+    }
+
+    /// The statuses that say that a page was too large.
+    pub(crate) fn too_large(&self) -> &[Located<Statuses>] {
+        self.smaller_rule().map_or(&[], |rule| &rule.on)
+    }
+
+    fn smaller_rule(&self) -> Option<&Smaller> {
+        match self {
+            Paginate::SinglePage | Paginate::NextLink(_) => None,
+            Paginate::PageNumber(kind) => kind.smaller.as_ref(),
+            Paginate::Offset(kind) => kind.smaller.as_ref(),
+            Paginate::Cursor(kind) => kind.smaller.as_ref(),
+            Paginate::Keyset(kind) => kind.smaller.as_ref(),
         }
     }
 
@@ -172,7 +275,7 @@ impl Paginate {
         let so_far = Progress {
             records: token.records + facts.records,
             pages: token.pages + 1,
-            size: self.size(values)?,
+            size: self.size(token, values)?,
         };
         let next = match (self, &token.at) {
             (Paginate::PageNumber(kind), Position::Page(number)) => {
@@ -182,6 +285,8 @@ impl Paginate {
                 kind.after(*offset, facts, &so_far)?
             }
             (Paginate::NextLink(kind), _) => kind.after(facts, bounds.base, bounds.credential)?,
+            (Paginate::Cursor(kind), _) => kind.after(facts, &so_far)?,
+            (Paginate::Keyset(kind), _) => kind.after(facts, &so_far)?,
             _ => None,
         };
         let Some(at) = next else {
@@ -191,7 +296,11 @@ impl Paginate {
         onward.at = at;
         onward.pages = so_far.pages;
         onward.records = so_far.records;
-        onward.notice(self.empty_pages(), facts)?;
+        onward.left = self
+            .stop()
+            .and_then(|stop| stop.left(facts, &so_far))
+            .map_or(0, |left| left.saturating_sub(1));
+        onward.notice(&token.at, self.empty_pages(), facts)?;
         if onward.pages >= bounds.max_pages {
             return Err(Fault::rejected(format!(
                 "more than {} pages follow each other; raise `max_pages` if that is right",
@@ -201,11 +310,26 @@ impl Paginate {
         Ok(Next::Page(onward))
     }
 
-    fn size(&self, values: &Values) -> Result<Option<u64>, Fault> {
+    fn size(&self, token: &PageToken, values: &Values) -> Result<Option<u64>, Fault> {
+        if token.size.is_some() {
+            return Ok(token.size);
+        }
         match self {
             Paginate::PageNumber(kind) => kind.size(values),
             Paginate::Offset(kind) => kind.size(values).map(Some),
+            Paginate::Cursor(kind) => kind.size(values),
+            Paginate::Keyset(kind) => kind.size(values),
             Paginate::SinglePage | Paginate::NextLink(_) => Ok(None),
+        }
+    }
+
+    fn stop(&self) -> Option<&Located<Stop>> {
+        match self {
+            Paginate::PageNumber(kind) => Some(&kind.stop),
+            Paginate::Offset(kind) => Some(&kind.stop),
+            Paginate::Cursor(kind) => kind.stop.as_ref(),
+            Paginate::Keyset(kind) => Some(&kind.stop),
+            Paginate::SinglePage | Paginate::NextLink(_) => None,
         }
     }
 
@@ -213,27 +337,59 @@ impl Paginate {
     fn empty_pages(&self) -> u64 {
         match self {
             Paginate::NextLink(kind) => kind.empty_pages(),
-            Paginate::SinglePage | Paginate::PageNumber(_) | Paginate::Offset(_) => 1,
+            Paginate::Cursor(kind) => kind.empty_pages,
+            Paginate::SinglePage
+            | Paginate::PageNumber(_)
+            | Paginate::Offset(_)
+            | Paginate::Keyset(_) => 1,
         }
     }
 
-    /// Notes what is wrong with it beyond its shape.
-    pub(crate) fn check(&self, known: &[&str], problems: &mut Problems) {
-        let (stop, size) = match self {
+    /// Notes what is wrong with it beyond its shape; `body` says whether the request carries one.
+    pub(crate) fn check(&self, known: &[&str], has_body: bool, problems: &mut Problems) {
+        for (at, parameter) in self.parameters() {
+            if matches!(parameter, Parameter::Body(_)) && !has_body {
+                problems.add_with(
+                    at,
+                    format!("`{parameter}` is a place in the body, but the request carries none"),
+                    "add `body: { json: {} }` and `method: post_repeatable`, or name a parameter of the query",
+                );
+            }
+        }
+        let (at, size, size_parameter) = match self {
             Paginate::SinglePage | Paginate::NextLink(_) => return,
-            Paginate::PageNumber(kind) => {
-                if let (Some(_), None) = (&kind.size_parameter, &kind.size) {
+            Paginate::PageNumber(kind) => (
+                kind.parameter.at,
+                kind.size.as_ref(),
+                kind.size_parameter.as_ref(),
+            ),
+            Paginate::Offset(kind) => (kind.stop.at, Some(&kind.limit), None),
+            Paginate::Cursor(kind) => {
+                if kind.path.is_some() == kind.header.is_some() {
                     problems.add_with(
-                        kind.stop.at,
-                        "`size_parameter` has no `size` to send",
-                        "add `size`",
+                        kind.parameter.at,
+                        "the cursor stands in one place",
+                        "set `path` or `header`, one of the two",
                     );
                 }
-                (&kind.stop, kind.size.as_ref())
+                (
+                    kind.parameter.at,
+                    kind.size.as_ref(),
+                    kind.size_parameter.as_ref(),
+                )
             }
-            Paginate::Offset(kind) => (&kind.stop, Some(&kind.limit)),
+            Paginate::Keyset(kind) => (
+                kind.parameter.at,
+                kind.size.as_ref(),
+                kind.size_parameter.as_ref(),
+            ),
         };
+        if let (Some(_), None) = (size_parameter, size) {
+            problems.add_with(at, "`size_parameter` has no `size` to send", "add `size`");
+        }
         check_size(size, known, problems);
+        self.check_smaller(at, size.is_some(), problems);
+        let Some(stop) = self.stop() else { return };
         match (&stop.value, self, size) {
             (Stop::ShortPage, _, None) => problems.add_with(
                 stop.at,
@@ -246,6 +402,64 @@ impl Paginate {
                 "use `total`, `total_header`, `has_more`, `short_page` or `empty_page`",
             ),
             _ => {}
+        }
+    }
+
+    /// Every place that a page's parameters go to, with where that is written.
+    fn parameters(&self) -> Vec<(Location, &Parameter)> {
+        let (at, mut parameters) = match self {
+            Paginate::SinglePage | Paginate::NextLink(_) => return Vec::new(),
+            Paginate::PageNumber(kind) => (kind.parameter.at, vec![&kind.parameter.value]),
+            Paginate::Offset(kind) => (
+                kind.limit.at,
+                vec![&kind.parameter.value, &kind.limit_parameter],
+            ),
+            Paginate::Cursor(kind) => (kind.parameter.at, vec![&kind.parameter.value]),
+            Paginate::Keyset(kind) => (kind.parameter.at, vec![&kind.parameter.value]),
+        };
+        parameters.extend(match self {
+            Paginate::PageNumber(kind) => kind.size_parameter.as_ref(),
+            Paginate::Cursor(kind) => kind.size_parameter.as_ref(),
+            Paginate::Keyset(kind) => kind.size_parameter.as_ref(),
+            _ => None,
+        });
+        if let Paginate::Cursor(kind) = self {
+            parameters.extend(kind.first_size_parameter.as_ref());
+        }
+        parameters
+            .into_iter()
+            .map(|parameter| (at, parameter))
+            .collect()
+    }
+
+    fn check_smaller(&self, at: Location, has_size: bool, problems: &mut Problems) {
+        let Some(rule) = self.smaller_rule() else {
+            return;
+        };
+        let at = rule.on.first().map_or(at, |statuses| statuses.at);
+        if rule.on.is_empty() {
+            problems.add_with(
+                at,
+                "`smaller` names no status, so it never applies",
+                "write the statuses that mean too large a page, such as `on: [413]`",
+            );
+        }
+        if !has_size {
+            problems.add_with(
+                at,
+                "a page without a `size` cannot be made smaller",
+                "add `size`",
+            );
+        }
+        if matches!(
+            self.stop().map(|stop| &stop.value),
+            Some(Stop::TotalPages(_))
+        ) {
+            problems.add_with(
+                at,
+                "a smaller page changes how many pages there are, so `total_pages` would not hold",
+                "stop at `total`, `has_more`, `short_page` or `empty_page`",
+            );
         }
     }
 }
@@ -266,17 +480,35 @@ fn check_size(size: Option<&Located<Number>>, known: &[&str], problems: &mut Pro
 }
 
 impl PageToken {
-    /// Adds the page just read and the link just found to the memory; what was met before is a circle.
-    fn notice(&mut self, empty_pages: u64, facts: &Facts<'_>) -> Result<(), Fault> {
-        if let Position::Link(link) = &self.at {
-            let link = facts::digest(link.as_bytes());
-            let asked = facts.asked;
+    /// Adds the page just read, which was at `before`, and what was found to follow it to the memory; what was
+    /// met before is a circle.
+    fn notice(
+        &mut self,
+        before: &Position,
+        empty_pages: u64,
+        facts: &Facts<'_>,
+    ) -> Result<(), Fault> {
+        let (what, onward, here) = match (&self.at, before) {
             // The link that was just followed counts too, also when the walk began with it.
-            let here = facts::digest(asked[url::Position::BeforePath..].as_bytes());
-            let known = self.links.contains(&link) || self.mark.as_ref() == Some(&link);
-            if known || link == here {
-                return Err(looping("the next link was already followed", self.pages));
-            }
+            (Position::Link(link), _) => (
+                "link",
+                facts::digest(link.as_bytes()),
+                Some(facts::digest(
+                    facts.asked[url::Position::BeforePath..].as_bytes(),
+                )),
+            ),
+            (Position::Cursor(cursor), Position::Cursor(before)) => (
+                "cursor",
+                facts::digest(cursor.as_bytes()),
+                Some(facts::digest(before.as_bytes())),
+            ),
+            (Position::Cursor(cursor), _) => ("cursor", facts::digest(cursor.as_bytes()), None),
+            _ => ("", String::new(), None),
+        };
+        if !what.is_empty() {
+            self.check_circle(what, &onward, here.as_ref())?;
+        }
+        if let Some(here) = here {
             remember(&mut self.links, here.clone(), LINKS);
             if self.pages.is_power_of_two() {
                 self.mark = Some(here);
@@ -304,6 +536,36 @@ impl PageToken {
     }
 }
 
+impl PageToken {
+    /// Whether what follows was followed before, and from which page.
+    fn check_circle(
+        &self,
+        what: &str,
+        onward: &String,
+        here: Option<&String>,
+    ) -> Result<(), Fault> {
+        let asked = self.links.iter().rposition(|link| link == onward);
+        let page = match asked {
+            _ if here == Some(onward) => self.pages,
+            Some(at) => self.pages - (self.links.len() - at) as u64,
+            None if self.mark.as_ref() == Some(onward) => {
+                return Err(looping(
+                    &format!("the next {what} was already followed"),
+                    self.pages,
+                ));
+            }
+            None => return Ok(()),
+        };
+        Err(looping(
+            &format!(
+                "page {} names the {what} that asked for page {page}",
+                self.pages
+            ),
+            self.pages,
+        ))
+    }
+}
+
 fn looping(what: &str, pages: u64) -> Fault {
     Fault::rejected(format!(
         "{what}: the source leads in a circle after {pages} pages"
@@ -316,6 +578,9 @@ fn remember(list: &mut Vec<String>, digest: String, most: usize) {
     }
     list.push(digest);
 }
+
+#[cfg(test)]
+mod walks;
 
 #[cfg(test)]
 mod tests {

@@ -4,13 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::Position;
 use super::facts::Facts;
+use super::{LONGEST, Position};
 use crate::fault::Fault;
 use crate::path::Path;
-
-/// The longest link that we carry from page to page through the state machine.
-const LONGEST: usize = 3000;
 
 /// Pages that name the address of the next one
 ///

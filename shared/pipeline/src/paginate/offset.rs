@@ -5,6 +5,8 @@ use serde::Deserialize;
 
 use super::Position;
 use super::facts::Facts;
+use super::parameter::{Added, Parameter};
+use super::smaller::Smaller;
 use super::stop::{Progress, Stop};
 use crate::fault::Fault;
 use crate::number::{Number, Values};
@@ -12,29 +14,35 @@ use crate::problem::Located;
 
 /// Pages asked for by how many records lie before them
 ///
-/// The offset grows by what really came, so a source that gives less than asked for loses nothing.
+/// The offset grows by what really came, so a source that gives less than asked for loses nothing. Where
+/// `stop` tells how many records there are, several pages are under way at a time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offset {
-    /// The parameter of the query that holds the offset.
+    /// The parameter that holds the offset.
     #[serde(default = "offset")]
-    pub parameter: String,
+    pub parameter: Located<Parameter>,
     /// The parameter that holds the limit.
     #[serde(default = "limit")]
-    pub limit_parameter: String,
+    pub limit_parameter: Parameter,
     /// How many records a page holds.
     pub limit: Located<Number>,
     /// When the pages end.
     #[serde(default)]
     pub stop: Located<Stop>,
+    /// When to ask for smaller pages.
+    pub smaller: Option<Smaller>,
 }
 
-fn offset() -> String {
-    "offset".to_owned()
+fn offset() -> Located<Parameter> {
+    Located {
+        value: Parameter::from("offset"),
+        at: crate::problem::Location::default(),
+    }
 }
 
-fn limit() -> String {
-    "limit".to_owned()
+fn limit() -> Parameter {
+    Parameter::from("limit")
 }
 
 impl Offset {
@@ -42,15 +50,11 @@ impl Offset {
         self.limit.fill(values, "limit")
     }
 
-    pub(super) fn parameters(
-        &self,
-        offset: u64,
-        values: &Values,
-    ) -> Result<Vec<(String, String)>, Fault> {
-        Ok(vec![
-            (self.parameter.clone(), offset.to_string()),
-            (self.limit_parameter.clone(), self.size(values)?.to_string()),
-        ])
+    pub(super) fn add(&self, offset: u64, size: Option<u64>, added: &mut Added) {
+        added.number(&self.parameter, offset);
+        if let Some(size) = size {
+            added.number(&self.limit_parameter, size);
+        }
     }
 
     pub(super) fn after(

@@ -28,6 +28,8 @@ pub enum Stop {
     TotalPages(Path),
     /// When the answer says `false` at this path.
     HasMore(Path),
+    /// As `has_more`, in this header.
+    HasMoreHeader(HeaderName),
 }
 
 /// What has come so far, this page included.
@@ -59,7 +61,36 @@ impl Stop {
                     "the answer has neither true nor false at `{path}`; its pagination needs one"
                 ))),
             },
+            Stop::HasMoreHeader(name) => match facts.header(name).map(str::trim) {
+                Some(text) if text.eq_ignore_ascii_case("false") => Ok(true),
+                Some(text) if text.eq_ignore_ascii_case("true") => Ok(false),
+                _ => Err(Fault::rejected(format!(
+                    "the answer has neither true nor false in the header `{name}`; its pagination needs one"
+                ))),
+            },
         }
+    }
+
+    /// Whether the answer itself says that more follows, which a missing cursor would contradict.
+    pub(super) fn promises_more(&self, facts: &Facts<'_>, so_far: &Progress) -> bool {
+        match self {
+            Stop::EmptyPage | Stop::ShortPage => false,
+            _ => self.is_last(facts, so_far).is_ok_and(|last| !last),
+        }
+    }
+
+    /// How many pages are likely to follow, where the answer tells it.
+    pub(super) fn left(&self, facts: &Facts<'_>, so_far: &Progress) -> Option<u64> {
+        let total = match self {
+            Stop::Total(path) => facts.number_at(path).ok()?,
+            Stop::TotalHeader(name) => facts.number_in_header(name).ok()?,
+            Stop::TotalPages(path) => {
+                return Some(facts.number_at(path).ok()?.saturating_sub(so_far.pages));
+            }
+            _ => return None,
+        };
+        let size = so_far.size.filter(|size| *size > 0)?;
+        Some(total.saturating_sub(so_far.records).div_ceil(size))
     }
 }
 

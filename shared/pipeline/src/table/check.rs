@@ -1,6 +1,6 @@
 //! What has to fit together across the keys of a table, and between tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -22,6 +22,8 @@ pub struct Known<'a> {
     pub references: Vec<&'a str>,
     /// What templates can refer to in a slice.
     pub values: Vec<&'a str>,
+    /// What templates can refer to besides in the tables of a resource.
+    pub of_resource: BTreeMap<&'a str, Vec<String>>,
     /// Keys that decoding took out for a mistake of their own.
     pub removed: &'a BTreeSet<String>,
 }
@@ -146,12 +148,15 @@ impl Check<'_, '_> {
                 }
             }
             Source::Value(template) => {
+                let mut values = self.known.values.clone();
+                let own = self.known.of_resource.get(&**self.table.from);
+                values.extend(own.into_iter().flatten().map(String::as_str));
                 for reference in template.references() {
-                    if !self.known.values.contains(&reference) {
+                    if !values.contains(&reference) {
                         self.problems.add_with(
                             at,
                             format!("there is no value `{{{reference}}}`"),
-                            suggestion(reference, &self.known.values),
+                            suggestion(reference, &values),
                         );
                     }
                 }
@@ -357,6 +362,7 @@ mod tests {
                 resources: vec!["products"],
                 references: vec!["countries"],
                 values: vec!["window.date", "slice.id"],
+                of_resource: BTreeMap::from([("products", vec!["parent.shop".to_owned()])]),
                 removed: &decoded.removed,
             };
             check(&sample.tables, &known, &mut problems);
