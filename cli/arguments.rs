@@ -35,6 +35,8 @@ pub enum Command {
     Tables(Tables),
     /// Show what the ledger knows of a pipeline's windows.
     Status(Status),
+    /// Remove earlier versions of tables and what writers that died have left.
+    Clean(Clean),
     /// Print the JSON Schema of the definition language, for editors.
     Schema,
     /// Serve a pipeline's source API on this machine, with faults on demand.
@@ -184,6 +186,20 @@ pub struct Tables {
     /// Where the tables are.
     #[command(flatten)]
     pub root: Root,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead clean`.
+#[derive(Debug, Clone, Args)]
+pub struct Clean {
+    /// Where the tables are.
+    #[command(flatten)]
+    pub root: Root,
+    /// How many earlier states of every database to keep, so that readers who began on one can end on it.
+    #[arg(long, default_value = "3", value_name = "N")]
+    pub keep: usize,
     /// How the answer is written.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod clean;
 mod demo;
 mod mock;
 mod output;
@@ -48,6 +49,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Query(options) => query::query(&options, &pipelines).await,
         Command::Tables(options) => tables::tables(&options, &pipelines).await,
         Command::Status(options) => status::status(&options, &pipelines).await,
+        Command::Clean(options) => clean::clean(&options, &pipelines).await,
         Command::Schema => schema::schema(),
         Command::Mock(options) => mock::mock(&options).await,
     };

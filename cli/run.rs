@@ -12,6 +12,7 @@ use edge::settings::Settings;
 use indexmap::IndexMap;
 use machine::Machine;
 use pipeline::definition::Bundle;
+use pipeline::fault::Fault;
 use pipeline::layout::{self, RunKeys};
 use pipeline::ledger::RecordedFault;
 use pipeline::name::Name;
@@ -224,7 +225,7 @@ async fn next_id(base: &str, request: &RunRequest, env: &Env) -> Result<String, 
 }
 
 /// Whether a run was broken off: by a kill, or by a fault that may have passed.
-async fn is_unfinished(keys: &RunKeys, env: &Env) -> Result<bool, Failure> {
+pub async fn is_unfinished(keys: &RunKeys, env: &Env) -> Result<bool, Fault> {
     let manifest: Option<Manifest> = edge::run::optional(&env.objects, &keys.manifest()).await?;
     let refreshed: Option<Refreshed> = edge::run::optional(&env.objects, &keys.refreshed()).await?;
     Ok(match manifest {
@@ -236,7 +237,7 @@ async fn is_unfinished(keys: &RunKeys, env: &Env) -> Result<bool, Failure> {
     })
 }
 
-async fn nothing_to_do(keys: &RunKeys, env: &Env) -> Result<bool, Failure> {
+async fn nothing_to_do(keys: &RunKeys, env: &Env) -> Result<bool, Fault> {
     let planned: Option<edge::run::StoredPlan> =
         edge::run::optional(&env.objects, &keys.plan()).await?;
     Ok(planned.is_some_and(|plan| plan.output.slices.count == 0))

@@ -118,18 +118,23 @@ impl Gathered {
             };
             return Err(Fault::bad_data(format!(
                 "`{name}` bears {bears} of rejects, but {bad} of {of} {what} were set aside; see {}",
-                self.rejects().join(", ")
+                self.where_rejects_stand()
             )));
         }
         Ok(())
     }
 
-    /// Where rejects stand.
-    pub fn rejects(&self) -> Vec<String> {
-        let slices = self.slices.iter();
-        slices
-            .filter_map(|(outcome, _)| outcome.rejects.clone())
-            .collect()
+    /// Where the first rejects stand, and how many objects more hold some: a fault has to stay small.
+    fn where_rejects_stand(&self) -> String {
+        let mut keys = self
+            .slices
+            .iter()
+            .filter_map(|(outcome, _)| outcome.rejects.as_deref());
+        let first: Vec<&str> = keys.by_ref().take(3).collect();
+        match keys.count() {
+            0 => first.join(", "),
+            more => format!("{} and {more} more beside", first.join(", ")),
+        }
     }
 }
 

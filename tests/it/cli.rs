@@ -6,14 +6,14 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, Response};
-use crate::support::gins::{fixture, products, requested_id};
+use crate::support::gins::{fixture, products, requested_id, serve};
 use crate::support::house;
 use crate::support::world::{CANARY, Ended, World, end};
 
 const FAST: [&str; 2] = ["--param", "requests_per_second=1000"];
 
 /// Every command with the options that are promised.
-const COMMANDS: [(&str, &[&str]); 9] = [
+const COMMANDS: [(&str, &[&str]); 10] = [
     ("demo", &["--root", "--products", "--format"]),
     (
         "run",
@@ -45,6 +45,7 @@ const COMMANDS: [(&str, &[&str]); 9] = [
     ("query", &["--root", "--format"]),
     ("tables", &["--root", "--format"]),
     ("status", &["--root", "--format"]),
+    ("clean", &["--root", "--keep", "--format"]),
     ("schema", &[]),
     (
         "mock",
@@ -609,4 +610,44 @@ fn a_run_that_fails_ends_with_1_and_says_why() {
     assert_eq!(report["status"], "failed");
     assert_eq!(members(&report["fault"]), ["kind", "message"]);
     assert_eq!(report["fault"]["kind"], "SourceRejected", "{report:#}");
+}
+
+#[test]
+fn cleaning_leaves_the_files_that_readers_see() {
+    let world = World::new();
+    published(&world, &fixture(), &[]);
+    let mut changed = products();
+    changed.get_mut(&1).expect("gin 1")["average_rating"] = json!("9.9");
+    let (_, report) = published(&world, &serve(changed), &[]);
+    assert_eq!(report["status"], "published");
+    let seen = world.query("SELECT * FROM gins.gins ORDER BY id");
+    let parquet = |world: &World| {
+        let files = world.files().into_iter().map(|(path, _)| path);
+        let lake = files.filter(|path| path.starts_with(world.root().join("lake")));
+        let parts = lake.filter(|path| path.extension().is_some_and(|end| end == "parquet"));
+        parts.collect::<std::collections::BTreeSet<_>>()
+    };
+    let clean = |keep: &str| {
+        let clean = ["clean", "--keep", keep, "--format", "json"];
+        world.lakehead(&clean).json()["objects"].clone()
+    };
+    clean("3");
+    let both = parquet(&world);
+    assert_eq!(
+        clean("3"),
+        0,
+        "what the second run staged of tables that did not change is gone already"
+    );
+    assert_ne!(clean("0"), 0);
+    assert!(
+        parquet(&world).len() < both.len(),
+        "the first state's files are gone"
+    );
+    let tables = world.lakehead(&["tables", "--format", "json"]).json();
+    let listed = tables.as_array().expect("a list").iter();
+    let files = listed.flat_map(|table| table["files"].as_array().expect("files").clone());
+    let paths = files.map(|file| file.as_str().expect("a path").into());
+    assert_eq!(parquet(&world), paths.collect());
+    assert_eq!(world.query("SELECT * FROM gins.gins ORDER BY id"), seen);
+    assert_eq!(clean("0"), 0, "there is nothing left to remove");
 }
