@@ -37,6 +37,7 @@ class Login(Source):
             # As some do: a refusal that looks like an answer.
             return 200, {}, {"messageCode": "login.failed"}
         session = secrets.token_urlsafe(24)
+        self.given.append(session)
         self.sessions[session] = self.options.get("uses", 1_000_000)
         if self.options.get("token"):
             return 200, {}, {"personId": 7, "session": {"jwt": session}}

@@ -11,7 +11,7 @@ use super::Material;
 use super::fields::{self, Text, Texts};
 use crate::fault::Fault;
 use crate::problem::Located;
-use crate::request::{Body, Credential, Method, Request};
+use crate::request::{Body, Credential, Method, Request, encode};
 use crate::secret::{Secret, SecretName, SecretRef};
 
 /// How a client says who it is
@@ -66,7 +66,8 @@ impl Client {
             ..Request::get(address.clone())
         };
         if let (SendAs::Basic, Some(secret)) = (self.send_as, secret) {
-            let pair = format!("{}:{}", encoded(&id), encoded(secret));
+            // As RFC 6749 §2.3.1 has it, and so that a reader of forms and one of escapes both undo it.
+            let pair = format!("{}:{}", encode(&id), encode(secret));
             let value = format!("Basic {}", STANDARD.encode(pair));
             let request = Request {
                 body: Some(form(&parameters)),
@@ -90,11 +91,6 @@ impl Client {
             ..request
         })
     }
-}
-
-/// As RFC 6749 §2.3.1 has it; letters and digits stay what they are.
-fn encoded(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// A form of these pairs.

@@ -16,7 +16,7 @@ use crate::path::Path;
 use crate::problem::{Located, Problems};
 use crate::request::{Answer, Body, Method, Request, push_query};
 use crate::resource::PathTemplate;
-use crate::secret::SecretName;
+use crate::secret::{IN_PLAIN_TEXT, SecretName};
 use crate::template::Template;
 
 /// Logging in, and keeping what the answer gives
@@ -98,10 +98,10 @@ impl TryFrom<Written> for Login {
             lifetime: written.lifetime,
         };
         match login.secrets().is_empty() {
-            true => Err(
-                "nothing secret is sent to log in; put `{ secret: pipeline/what }` under `json`, `form`, `query` or `headers`"
-                    .to_owned(),
-            ),
+            true => Err(format!(
+                "{}; write at least one value under `json`, `form`, `query` or `headers` as `{{ secret: pipeline/what }}`",
+                IN_PLAIN_TEXT[0]
+            )),
             false => Ok(login),
         }
     }
