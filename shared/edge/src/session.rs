@@ -10,6 +10,7 @@ use pipeline::fault::{Fault, Kind};
 use pipeline::number::Values;
 use pipeline::outcome::{Outcome, Outcomes, retry_after};
 use pipeline::patience::{LONGEST_WAIT, backoff};
+use pipeline::rate::{Advice, Pace};
 use pipeline::request::{Answer, Request};
 use pipeline::secret::{Redactor, Secret, SecretName, Secrets};
 use pipeline::source::{Source, SourceDefinition};
@@ -167,7 +168,7 @@ impl Session {
             me: me.clone(),
             http,
             grants,
-            gate: Gate::new(source.pace().shared_by(settings.rate_shares), clock.clone()),
+            gate: gate(&source, settings, &clock),
             redactor: Mutex::new(Redactor::new(&secrets)),
             source,
             secrets: Mutex::new(Arc::new(secrets)),
@@ -289,6 +290,10 @@ impl Session {
         read: &impl Fn(&Answer, bool) -> Result<T, Fault>,
     ) -> Result<Asked<T>, Fault> {
         let retry = &self.source.definition().retry;
+        let path = match to {
+            To::Source(_) => request.url.path(),
+            To::Grants => "",
+        };
         let began = self.clock.elapsed();
         let give_up = began + Duration::from_secs(retry.seconds.into());
         let patience = Duration::from_secs(retry.longest_wait.into());
@@ -298,7 +303,7 @@ impl Session {
             if left.is_zero() {
                 return Ok(Asked::Sent(Sent::until(Duration::ZERO)));
             }
-            let inside = match self.gate.enter(patience.min(left)).await {
+            let inside = match self.gate.enter(path, patience.min(left)).await {
                 Entry::Go(inside) => inside,
                 Entry::Wait(wait) => return Ok(Asked::Sent(Sent::until(wait))),
                 Entry::Down(Some(pause)) => {
@@ -433,7 +438,15 @@ impl Session {
         read: &impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<Attempt<T>, Fault> {
         let asked = answer.header("retry-after");
-        let asked = asked.and_then(|header| retry_after(header, self.clock.now()));
+        let mut asked = asked.and_then(|header| retry_after(header, self.clock.now()));
+        if let To::Source(_) = to
+            && let Some(advice) = self.advice(&answer)
+        {
+            self.gate.advise(advice);
+            if answer.status == 429 && advice.remaining == 0 {
+                asked = asked.or(Some(advice.reset));
+            }
+        }
         let held = match to {
             To::Source(held) => held,
             To::Grants => None,
@@ -489,6 +502,12 @@ impl Session {
                 })
             }
         }
+    }
+
+    /// What the answer says of the requests that are left.
+    fn advice(&self, answer: &Answer) -> Option<Advice> {
+        let rate = &self.source.definition().rate;
+        rate.advice(answer, self.clock.now())
     }
 
     fn refusal(&self, request: &Request, answer: &Answer) -> Fault {
@@ -548,6 +567,14 @@ pub(crate) enum Asked<T> {
     Sent(Sent<T>),
     /// What was granted is over; this fault, if it was got a moment ago.
     Over(Fault),
+}
+
+/// The gate, and those of parts of the source, each shared by as many processes as the settings say.
+fn gate(source: &Source, settings: &Settings, clock: &Clock) -> Gate {
+    let shared = |pace: Pace| pace.shared_by(settings.rate_shares);
+    let parts = source.paths().iter();
+    let parts = parts.map(|(path, pace)| (path.clone(), shared(*pace)));
+    Gate::new(shared(source.pace()), parts, clock.clone())
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -191,6 +191,7 @@ impl SourceDefinition {
         Ok(Source {
             reach: Reach::of(&base, self.allow_private),
             pace: self.rate.pace(values)?,
+            paths: self.rate.paths(base.path(), values)?,
             grants: self.auth.address(&base, &own, self.allow_http)?,
             definition: self.clone(),
             values: own,
@@ -262,6 +263,7 @@ pub struct Source {
     values: Values,
     reach: Reach,
     pace: Pace,
+    paths: Vec<(String, Pace)>,
 }
 
 impl Source {
@@ -283,6 +285,11 @@ impl Source {
     /// How often it may be asked.
     pub fn pace(&self) -> Pace {
         self.pace
+    }
+
+    /// How often paths may be asked beside that, by their beginning, the longest first.
+    pub fn paths(&self) -> &[(String, Pace)] {
+        &self.paths
     }
 
     /// The request for the page that `token` asks for, without credentials.

@@ -580,7 +580,7 @@ async fn aws_signatures_are_those_of_botocore() {
                 "auth: {{ aws_sigv4: {{ service: {service}, region: eu-west-2, access_key_id: {{ secret: t/id }}, secret_access_key: {{ secret: t/key }} }} }}"
             );
             let session = open(&desk, &server, &auth);
-            let walked = walk_below(&session, &path, "").await;
+            let walked = walk_below(&session, path, "").await;
             assert_whole(&walked);
             assert_eq!(server.count("refused"), 0, "{service} {path}");
         }

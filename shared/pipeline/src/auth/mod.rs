@@ -625,7 +625,7 @@ mod tests {
             ),
             (
                 "jwt_bearer: { key: { secret: g/k }, algorithm: hs256 }",
-                &["unknown kind `hs256`", "did you mean `rs256`"],
+                &["unknown kind `hs256`", "did you mean `es256`"],
             ),
             (
                 "jwt_bearer: { key: { secret: g/k }, algorithm: rs256, claims: { exp: 7 } }",
