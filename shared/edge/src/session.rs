@@ -126,6 +126,8 @@ pub struct Session {
     trouble: Mutex<Option<Fault>>,
     /// Why nothing more may be sent: an answer was not from who it should be from.
     closed: Mutex<Option<Fault>>,
+    /// Since when the source keeps us waiting without an answer in between.
+    waiting: Mutex<Option<Duration>>,
     pub(crate) clock: Clock,
 }
 
@@ -141,6 +143,8 @@ pub(crate) enum To<'a> {
 /// What one attempt amounted to.
 enum Attempt<T> {
     Done(Sent<T>),
+    /// Not ready yet: ask again after this.
+    NotYet(Duration),
     /// What was granted is over; this fault, if it was got a moment ago.
     Over(Fault),
     /// Try again after this; `asked` where the source named the time.
@@ -174,6 +178,7 @@ impl Session {
             secrets: Mutex::new(Arc::new(secrets)),
             trouble: Mutex::default(),
             closed: Mutex::default(),
+            waiting: Mutex::default(),
             clock,
         }))
     }
@@ -305,13 +310,8 @@ impl Session {
             }
             let inside = match self.gate.enter(path, patience.min(left)).await {
                 Entry::Go(inside) => inside,
-                Entry::Wait(wait) => return Ok(Asked::Sent(Sent::until(wait))),
-                Entry::Down(Some(pause)) => {
-                    return Ok(Asked::Sent(Sent::Wait {
-                        seconds: whole_seconds(pause),
-                        down: Some(self.down()),
-                    }));
-                }
+                Entry::Wait(wait) => return self.wait(wait, None),
+                Entry::Down(Some(pause)) => return self.wait(pause, Some(self.down())),
                 Entry::Down(None) => return Err(self.down()),
             };
             if let Some(fault) = locked(&self.closed).clone() {
@@ -325,6 +325,7 @@ impl Session {
             drop(inside);
             let (fault, asked, everyone) = match attempt.map_err(|fault| self.clean(fault))? {
                 Attempt::Done(sent) => return Ok(Asked::Sent(sent)),
+                Attempt::NotYet(wait) => return self.wait(wait, None),
                 Attempt::Over(fault) => return Ok(Asked::Over(self.clean(fault))),
                 Attempt::Again {
                     fault,
@@ -337,7 +338,7 @@ impl Session {
                 self.gate.hold(wait.min(LONGEST_WAIT));
             }
             if asked.is_some() && wait > patience {
-                return Ok(Asked::Sent(Sent::until(wait)));
+                return self.wait(wait, None);
             }
             let may = match fault.kind {
                 Kind::RateLimited => self.gate.may_repeat(),
@@ -356,6 +357,32 @@ impl Session {
             number += 1;
             traffic.retried += 1;
         }
+    }
+
+    /// Leaves a wait to the state machine, unless the source has kept us waiting for longer than the definition
+    /// has patience.
+    fn wait<T>(&self, wait: Duration, down: Option<Fault>) -> Result<Asked<T>, Fault> {
+        let wait = wait.min(LONGEST_WAIT);
+        let now = self.clock.elapsed();
+        let patience = self.source.definition().timeouts.patience.duration();
+        let mut waiting = locked(&self.waiting);
+        let since = *waiting.get_or_insert(now);
+        if now + wait - since <= patience {
+            let seconds = whole_seconds(wait);
+            return Ok(Asked::Sent(Sent::Wait { seconds, down }));
+        }
+        // The next run begins anew.
+        *waiting = None;
+        let fact = format!(
+            "the source would keep the run waiting for {} s, longer than its patience of {} s; raise `patience` under `timeouts`, or run it later",
+            whole_seconds(now + wait - since),
+            patience.as_secs()
+        );
+        let fault = Fault::rejected(fact);
+        Err(match down {
+            Some(down) => fault.with("trouble", down.message),
+            None => fault,
+        })
     }
 
     /// Notes a failure of the source, and says whether the request may be tried again.
@@ -455,6 +482,7 @@ impl Session {
             Outcome::Ok => match read(&answer) {
                 Ok(read) => {
                     self.gate.answered();
+                    *locked(&self.waiting) = None;
                     if let Some(held) = held {
                         self.move_on(held, &answer);
                     }
@@ -472,11 +500,13 @@ impl Session {
             },
             Outcome::Missing => {
                 self.gate.answered();
+                *locked(&self.waiting) = None;
                 traffic.missing += 1;
                 Ok(Attempt::Done(Sent::Missing))
             }
             Outcome::End => {
                 self.gate.answered();
+                *locked(&self.waiting) = None;
                 Ok(Attempt::Done(Sent::End))
             }
             Outcome::Refresh if held.is_some() => {
@@ -489,8 +519,7 @@ impl Session {
             }
             Outcome::Wait => {
                 self.gate.answered();
-                let wait = asked.unwrap_or(NOT_READY);
-                Ok(Attempt::Done(Sent::until(wait)))
+                Ok(Attempt::NotYet(asked.unwrap_or(NOT_READY)))
             }
             Outcome::Retry => repeatable(request, false, self.refusal(request, &answer), asked),
             Outcome::Rejected | Outcome::Refresh => {

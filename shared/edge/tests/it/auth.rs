@@ -119,6 +119,16 @@ async fn a_session_that_ends_in_mid_run_is_followed_by_one_new_login() {
 }
 
 #[tokio::test]
+async fn cookies_that_move_on_with_each_answer_are_followed() {
+    let desk = Desk::new(&[("t/pass", PASSWORD)]);
+    let options = json!({"password": PASSWORD, "moves": true});
+    let server = Guarded::start("login.py", &options);
+    let session = desk.session(&server.base, COOKIES).expect("opens");
+    assert_whole(&walk(&session, "").await);
+    assert_eq!((server.count("logins"), server.count("refused")), (1, 0));
+}
+
+#[tokio::test]
 async fn workers_share_one_login_and_one_new_one() {
     let desk = Desk::new(&[("t/pass", PASSWORD)]);
     let server = Guarded::start("login.py", &json!({"password": PASSWORD, "uses": 16}));

@@ -14,9 +14,9 @@ use super::{Material, ask};
 use crate::fault::Fault;
 use crate::path::Path;
 use crate::problem::{Located, Problems};
-use crate::request::{Answer, Body, Method, Request, push_query};
+use crate::request::{Answer, Body, Credential, Method, Request};
 use crate::resource::PathTemplate;
-use crate::secret::{IN_PLAIN_TEXT, SecretName};
+use crate::secret::{IN_PLAIN_TEXT, Secret, SecretName};
 use crate::template::Template;
 
 /// Logging in, and keeping what the answer gives
@@ -146,10 +146,6 @@ impl Login {
 
     /// The request that logs in.
     pub(super) fn request(&self, address: &Url, material: &Material<'_>) -> Result<Request, Fault> {
-        let mut url = address.clone();
-        for (name, value) in &self.query {
-            push_query(&mut url, name, &fields::text(value, material, name)?);
-        }
         let body = match &self.carried {
             None => None,
             Some(Carried::Json(json)) => Some(Body {
@@ -167,15 +163,18 @@ impl Login {
                 Some(ask::form(&pairs))
             }
         };
-        ask::with_headers(
-            Request {
-                method: Method::Post,
-                body,
-                ..Request::get(url)
-            },
-            &self.headers,
-            material,
-        )
+        let mut request = Request {
+            method: Method::Post,
+            body,
+            ..Request::get(address.clone())
+        };
+        for (name, value) in &self.query {
+            request = request.with(Credential::Query {
+                name: name.clone(),
+                value: Secret::new(fields::text(value, material, name)?),
+            });
+        }
+        ask::with_headers(request, &self.headers, material)
     }
 
     /// What the answer gives.
