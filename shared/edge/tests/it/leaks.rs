@@ -179,6 +179,30 @@ fn cases(keys: &Value) -> Vec<Case> {
     ]
 }
 
+/// A client certificate, taken and refused: the lines of its key, and all that was shown.
+async fn with_a_certificate() -> (Vec<String>, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Guarded::with("certificate.py", &json!({}), Some(folder.path()));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    let keys = [read("client.key"), read("stranger.key")];
+    let mut shown = Vec::new();
+    for (name, key) in ["client", "stranger"].iter().zip(&keys) {
+        let certificate = read(&format!("{name}.pem"));
+        let mut desk = Desk::new(&[("t/certificate", &certificate), ("t/key", key)]);
+        desk.settings.ca_file = Some(folder.path().join("authority.pem"));
+        let auth = "auth: { client_certificate: { certificate: { secret: t/certificate }, key: { secret: t/key } } }";
+        let session = desk.session(&server.base, auth).expect("opens");
+        let walked = walk(&session, "").await;
+        assert_eq!(walked.fault.is_none(), *name == "client", "{walked:?}");
+        shown.push(format!("{walked:?} {session:?}"));
+        let swapped = auth.replace("key: { secret: t/key }", "key: { secret: t/certificate }");
+        let fault = desk.session(&server.base, &swapped).expect_err("refused");
+        shown.push(format!("{fault} {fault:?}"));
+    }
+    let lines = keys.iter().flat_map(|key| key.lines().skip(1).take(2));
+    (lines.map(str::to_owned).collect(), shown)
+}
+
 #[tokio::test]
 async fn no_credential_and_no_token_is_written_anywhere() {
     let log = Written::default();
@@ -223,6 +247,9 @@ async fn no_credential_and_no_token_is_written_anywhere() {
         assert!(refreshed <= 1, "more than the refresh token was stored");
         hidden.extend(given);
     }
+    let (certificate, shown) = with_a_certificate().await;
+    hidden.extend(certificate);
+    texts.extend(shown);
     let log = String::from_utf8(log.0.lock().expect("whole").clone()).expect("text");
     assert!(
         log.contains("answered") && log.contains("granted access"),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::Material;
-use super::fields::{self, Text, Texts};
+use super::fields::{self, Headers, Text, Texts};
 use crate::fault::Fault;
 use crate::problem::Located;
 use crate::request::{Body, Credential, Method, Request, encode};
@@ -133,13 +133,13 @@ pub(super) fn with_parameters(
 /// The request with these headers, each as secret as the next.
 pub(super) fn with_headers(
     mut request: Request,
-    headers: &Texts,
+    headers: &Headers,
     material: &Material<'_>,
 ) -> Result<Request, Fault> {
     for (name, value) in headers {
         let text = fields::text(value, material, name)?;
         let secret = value.secret().map_or("", |secret| secret);
-        let credential = super::header(&name.to_ascii_lowercase(), text, secret)?;
+        let credential = super::header(name, text, secret)?;
         request = request.with(credential);
     }
     Ok(request)

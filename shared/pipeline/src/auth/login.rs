@@ -8,7 +8,7 @@ use url::Url;
 
 use super::cookies::Cookies;
 use super::endpoint::{Endpoint, Lifetime};
-use super::fields::{self, Field, Texts};
+use super::fields::{self, Field, Headers, Texts};
 use super::grant::{self, Grant, Token};
 use super::{Material, ask};
 use crate::fault::Fault;
@@ -30,7 +30,7 @@ use crate::template::Template;
 pub struct Login {
     endpoint: Endpoint,
     query: Texts,
-    headers: Texts,
+    headers: Headers,
     carried: Option<Carried>,
     keep: Keep,
     requires: Option<Path>,
@@ -65,7 +65,7 @@ struct Written {
     query: Texts,
     /// Headers of this request only.
     #[serde(default)]
-    headers: Texts,
+    headers: Headers,
     /// What the request carries, as JSON; this or `form`.
     json: Option<Located<Field>>,
     /// What the request carries, as a form; this or `json`.
@@ -132,7 +132,7 @@ impl Login {
     pub(super) fn check(&self, known: &[&str], problems: &mut Problems) {
         self.endpoint.check(known, problems);
         fields::check(&self.query, known, problems);
-        fields::check(&self.headers, known, problems);
+        fields::check_headers(&self.headers, known, problems);
         match &self.carried {
             Some(Carried::Json(json)) => json.value.check(json.at, "json", known, problems),
             Some(Carried::Form(form)) => fields::check(form, known, problems),

@@ -616,6 +616,13 @@ mod tests {
                 &["`user_password` would hold a credential"],
             ),
             (
+                "login: { path: /a, headers: { Authorization: 'Basic hunter2', Host: x, X: { secret: g/x } }, keep: cookies }",
+                &[
+                    "1:46: the header `authorization` would hold",
+                    "the header `Host` belongs to the connection",
+                ],
+            ),
+            (
                 "oauth2_refresh_token: { url: 'https://x/{no}', client_id: a }",
                 &["`refresh_token` is missing"],
             ),
