@@ -27,15 +27,11 @@ class Hawk(Source):
         return known
 
     def guard(self, request):
-        url = request.url
-        if self.options.get("scheme"):
-            # As behind a proxy that ends the encryption: the port is the scheme's own.
-            url = f"{self.options['scheme']}://127.0.0.1{request.target}"
         try:
             receiver = Receiver(
                 self.credentials,
                 request.headers["Authorization"],
-                url,
+                request.url,
                 request.method,
                 content=request.body,
                 content_type=request.headers.get("Content-Type", ""),

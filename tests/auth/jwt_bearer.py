@@ -28,6 +28,7 @@ class Jwt(Source):
             raise Refused(401, {}, {"detail": repr(fault)}) from fault
         if claims["jti"] not in self.names:
             self.names.add(claims["jti"])
+            self.given.append(token)
             self.count("tokens")
 
 

@@ -1,7 +1,7 @@
 """A login as many web applications have it: name and password in JSON or a form, a cookie or a token back.
 
 Python's own http.cookies reads what comes back. `uses` is after how many requests a session is over, and `says`
-how the source then says so.
+how the source then says so. With `moves` each answer gives the session another name, and the old one is void.
 """
 
 import json
@@ -37,6 +37,7 @@ class Login(Source):
             # As some do: a refusal that looks like an answer.
             return 200, {}, {"messageCode": "login.failed"}
         session = secrets.token_urlsafe(24)
+        self.given.append(session)
         self.sessions[session] = self.options.get("uses", 1_000_000)
         if self.options.get("token"):
             return 200, {}, {"personId": 7, "session": {"jwt": session}}
@@ -64,6 +65,14 @@ class Login(Source):
         if left <= 0:
             status, body = OVER[self.options.get("says", "401")]
             raise Refused(status, {}, body)
+
+    def seal(self, request, headers, content):
+        if self.options.get("moves") and request.path == "/v1/records":
+            del self.sessions[self.session(request)]
+            session = secrets.token_urlsafe(24)
+            self.given.append(session)
+            self.sessions[session] = 1
+            headers.append(("Set-Cookie", f"MBSESSION={session}; Path=/v1; HttpOnly"))
 
 
 serve(Login(options()))

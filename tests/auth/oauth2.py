@@ -112,7 +112,9 @@ class Server(AuthorizationServer):
 
     def save_token(self, token, request):
         source.tokens[token["access_token"]] = WANTED.get("uses", 1_000_000)
+        source.given.append(token["access_token"])
         if "refresh_token" in token:
+            source.given.append(token["refresh_token"])
             source.refresh_tokens.add(token["refresh_token"])
 
     def create_oauth2_request(self, request):
@@ -152,7 +154,7 @@ class OAuth2(Source):
         for name, value in self.options.get("parameters", {}).items():
             if pairs.get(name) != value:
                 return 400, {}, {"error": "invalid_request", "error_description": name}
-        incoming = Incoming("POST", request.url, dict(request.headers), pairs)
+        incoming = Incoming("POST", request.url, request.headers, pairs)
         if self.options.get("delay"):
             time.sleep(self.options["delay"])
         return self.server.create_token_response(incoming)

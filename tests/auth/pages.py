@@ -28,6 +28,8 @@ class Source:
     def __init__(self, options):
         self.options = options
         self.stats = Counter()
+        # Every token, cookie and the like that was given out, so that a test can look for them elsewhere.
+        self.given = []
         self.lock = threading.Lock()
 
     def count(self, what):
@@ -47,7 +49,7 @@ class Source:
 
     def answer(self, request):
         if request.path == "/_stats":
-            return 200, {}, dict(self.stats)
+            return 200, {}, {**self.stats, "given": self.given}
         if request.method == "POST":
             answered = self.post(request)
             if answered is not None:

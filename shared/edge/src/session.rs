@@ -10,6 +10,7 @@ use pipeline::fault::{Fault, Kind};
 use pipeline::number::Values;
 use pipeline::outcome::{Outcome, Outcomes, retry_after};
 use pipeline::patience::{LONGEST_WAIT, backoff};
+use pipeline::rate::{Advice, Pace};
 use pipeline::request::{Answer, Request};
 use pipeline::secret::{Redactor, Secret, SecretName, Secrets};
 use pipeline::source::{Source, SourceDefinition};
@@ -125,6 +126,8 @@ pub struct Session {
     trouble: Mutex<Option<Fault>>,
     /// Why nothing more may be sent: an answer was not from who it should be from.
     closed: Mutex<Option<Fault>>,
+    /// Since when the source keeps us waiting without an answer in between.
+    waiting: Mutex<Option<Duration>>,
     pub(crate) clock: Clock,
 }
 
@@ -140,6 +143,8 @@ pub(crate) enum To<'a> {
 /// What one attempt amounted to.
 enum Attempt<T> {
     Done(Sent<T>),
+    /// Not ready yet: ask again after this.
+    NotYet(Duration),
     /// What was granted is over; this fault, if it was got a moment ago.
     Over(Fault),
     /// Try again after this; `asked` where the source named the time.
@@ -167,12 +172,13 @@ impl Session {
             me: me.clone(),
             http,
             grants,
-            gate: Gate::new(source.pace().shared_by(settings.rate_shares), clock.clone()),
+            gate: gate(&source, settings, &clock),
             redactor: Mutex::new(Redactor::new(&secrets)),
             source,
             secrets: Mutex::new(Arc::new(secrets)),
             trouble: Mutex::default(),
             closed: Mutex::default(),
+            waiting: Mutex::default(),
             clock,
         }))
     }
@@ -289,6 +295,10 @@ impl Session {
         read: &impl Fn(&Answer, bool) -> Result<T, Fault>,
     ) -> Result<Asked<T>, Fault> {
         let retry = &self.source.definition().retry;
+        let path = match to {
+            To::Source(_) => request.url.path(),
+            To::Grants => "",
+        };
         let began = self.clock.elapsed();
         let give_up = began + Duration::from_secs(retry.seconds.into());
         let patience = Duration::from_secs(retry.longest_wait.into());
@@ -298,15 +308,10 @@ impl Session {
             if left.is_zero() {
                 return Ok(Asked::Sent(Sent::until(Duration::ZERO)));
             }
-            let inside = match self.gate.enter(patience.min(left)).await {
+            let inside = match self.gate.enter(path, patience.min(left)).await {
                 Entry::Go(inside) => inside,
-                Entry::Wait(wait) => return Ok(Asked::Sent(Sent::until(wait))),
-                Entry::Down(Some(pause)) => {
-                    return Ok(Asked::Sent(Sent::Wait {
-                        seconds: whole_seconds(pause),
-                        down: Some(self.down()),
-                    }));
-                }
+                Entry::Wait(wait) => return self.wait(wait, None),
+                Entry::Down(Some(pause)) => return self.wait(pause, Some(self.down())),
                 Entry::Down(None) => return Err(self.down()),
             };
             if let Some(fault) = locked(&self.closed).clone() {
@@ -320,6 +325,7 @@ impl Session {
             drop(inside);
             let (fault, asked, everyone) = match attempt.map_err(|fault| self.clean(fault))? {
                 Attempt::Done(sent) => return Ok(Asked::Sent(sent)),
+                Attempt::NotYet(wait) => return self.wait(wait, None),
                 Attempt::Over(fault) => return Ok(Asked::Over(self.clean(fault))),
                 Attempt::Again {
                     fault,
@@ -332,7 +338,7 @@ impl Session {
                 self.gate.hold(wait.min(LONGEST_WAIT));
             }
             if asked.is_some() && wait > patience {
-                return Ok(Asked::Sent(Sent::until(wait)));
+                return self.wait(wait, None);
             }
             let may = match fault.kind {
                 Kind::RateLimited => self.gate.may_repeat(),
@@ -351,6 +357,32 @@ impl Session {
             number += 1;
             traffic.retried += 1;
         }
+    }
+
+    /// Leaves a wait to the state machine, unless the source has kept us waiting for longer than the definition
+    /// has patience.
+    fn wait<T>(&self, wait: Duration, down: Option<Fault>) -> Result<Asked<T>, Fault> {
+        let wait = wait.min(LONGEST_WAIT);
+        let now = self.clock.elapsed();
+        let patience = self.source.definition().timeouts.patience.duration();
+        let mut waiting = locked(&self.waiting);
+        let since = *waiting.get_or_insert(now);
+        if now + wait - since <= patience {
+            let seconds = whole_seconds(wait);
+            return Ok(Asked::Sent(Sent::Wait { seconds, down }));
+        }
+        // The next run begins anew.
+        *waiting = None;
+        let fact = format!(
+            "the source would keep the run waiting for {} s, longer than its patience of {} s; raise `patience` under `timeouts`, or run it later",
+            whole_seconds(now + wait - since),
+            patience.as_secs()
+        );
+        let fault = Fault::rejected(fact);
+        Err(match down {
+            Some(down) => fault.with("trouble", down.message),
+            None => fault,
+        })
     }
 
     /// Notes a failure of the source, and says whether the request may be tried again.
@@ -433,7 +465,15 @@ impl Session {
         read: &impl Fn(&Answer) -> Result<T, Fault>,
     ) -> Result<Attempt<T>, Fault> {
         let asked = answer.header("retry-after");
-        let asked = asked.and_then(|header| retry_after(header, self.clock.now()));
+        let mut asked = asked.and_then(|header| retry_after(header, self.clock.now()));
+        if let To::Source(_) = to
+            && let Some(advice) = self.advice(&answer)
+        {
+            self.gate.advise(advice);
+            if answer.status == 429 && advice.remaining == 0 {
+                asked = asked.or(Some(advice.reset));
+            }
+        }
         let held = match to {
             To::Source(held) => held,
             To::Grants => None,
@@ -442,6 +482,7 @@ impl Session {
             Outcome::Ok => match read(&answer) {
                 Ok(read) => {
                     self.gate.answered();
+                    *locked(&self.waiting) = None;
                     if let Some(held) = held {
                         self.move_on(held, &answer);
                     }
@@ -459,11 +500,13 @@ impl Session {
             },
             Outcome::Missing => {
                 self.gate.answered();
+                *locked(&self.waiting) = None;
                 traffic.missing += 1;
                 Ok(Attempt::Done(Sent::Missing))
             }
             Outcome::End => {
                 self.gate.answered();
+                *locked(&self.waiting) = None;
                 Ok(Attempt::Done(Sent::End))
             }
             Outcome::Refresh if held.is_some() => {
@@ -476,8 +519,7 @@ impl Session {
             }
             Outcome::Wait => {
                 self.gate.answered();
-                let wait = asked.unwrap_or(NOT_READY);
-                Ok(Attempt::Done(Sent::until(wait)))
+                Ok(Attempt::NotYet(asked.unwrap_or(NOT_READY)))
             }
             Outcome::Retry => repeatable(request, false, self.refusal(request, &answer), asked),
             Outcome::Rejected | Outcome::Refresh => {
@@ -489,6 +531,12 @@ impl Session {
                 })
             }
         }
+    }
+
+    /// What the answer says of the requests that are left.
+    fn advice(&self, answer: &Answer) -> Option<Advice> {
+        let rate = &self.source.definition().rate;
+        rate.advice(answer, self.clock.now())
     }
 
     fn refusal(&self, request: &Request, answer: &Answer) -> Fault {
@@ -548,6 +596,14 @@ pub(crate) enum Asked<T> {
     Sent(Sent<T>),
     /// What was granted is over; this fault, if it was got a moment ago.
     Over(Fault),
+}
+
+/// The gate, and those of parts of the source, each shared by as many processes as the settings say.
+fn gate(source: &Source, settings: &Settings, clock: &Clock) -> Gate {
+    let shared = |pace: Pace| pace.shared_by(settings.rate_shares);
+    let parts = source.paths().iter();
+    let parts = parts.map(|(path, pace)| (path.clone(), shared(*pace)));
+    Gate::new(shared(source.pace()), parts, clock.clone())
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

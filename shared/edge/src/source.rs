@@ -206,15 +206,20 @@ mod tests {
 
     /// A session with `base` on a clock turned by hand, quick enough not to matter.
     fn session(base: &str, more: &str) -> Arc<Session> {
+        opened(&format!(
+            "{{ base_url: '{base}', rate: {{ requests: 100 }}, {more} }}"
+        ))
+    }
+
+    fn opened(text: &str) -> Arc<Session> {
         let began: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
         let store = SecretStore::over(environment, None).expect("opens");
         let sessions = Sessions::new(Settings::default(), store, Clock::turned(began));
-        let text = format!("{{ base_url: '{base}', rate: {{ requests: 100 }}, {more} }}");
-        let definition = decode::<SourceDefinition>(&text);
+        let definition = decode::<SourceDefinition>(text);
         assert!(
             definition.problems.is_empty(),
             "{}",
-            definition.problems.render("p", &text)
+            definition.problems.render("p", text)
         );
         let definition = definition.value.expect("decodes");
         let session = sessions
@@ -250,6 +255,11 @@ mod tests {
     fn says(turns: Vec<Vec<u8>>) -> Scripted {
         Scripted::start(turns.into_iter().map(scripted::Turn::Say).collect())
     }
+
+    const BODY: &str = "outcomes: { body: [
+        { at: $.code, equals: BUSY, means: retry }, { at: $.code, equals: LATER, means: wait },
+        { at: $.code, equals: NONE, means: missing }, { at: $.code, equals: LAST, means: end },
+        { at: $.code, means: fail }, { at: $.fine, means: ok, status: [4xx] } ] }";
 
     /// What all the page came to in one word, and after how many whole seconds.
     fn summary(page: &Result<Page, Fault>) -> String {
@@ -317,6 +327,55 @@ mod tests {
             ("", vec![answer(400, "", "")], "SourceRejected", 1, 0),
             ("", vec![answer(206, "", "[1]")], "SourceRejected", 1, 0),
             ("", vec![answer(200, "", "{\"a\": 1}")], "1 records", 1, 0),
+            (
+                "outcomes: { end: [416] }",
+                vec![answer(416, "", "x")],
+                "0 records",
+                1,
+                0,
+            ),
+            (
+                BODY,
+                vec![answer(200, "", "{\"code\": \"BUSY\"}"), ok()],
+                "2 records",
+                2,
+                1,
+            ),
+            (
+                BODY,
+                vec![answer(200, "", "{\"code\": \"LATER\"}")],
+                "wait 30",
+                1,
+                0,
+            ),
+            (
+                BODY,
+                vec![answer(200, "", "{\"code\": \"NONE\"}")],
+                "missing",
+                1,
+                0,
+            ),
+            (
+                BODY,
+                vec![answer(200, "", "{\"code\": \"LAST\"}")],
+                "0 records",
+                1,
+                0,
+            ),
+            (
+                BODY,
+                vec![answer(200, "", "{\"code\": \"no\"}")],
+                "SourceRejected",
+                1,
+                0,
+            ),
+            (
+                BODY,
+                vec![answer(400, "", "{\"fine\": 1}")],
+                "1 records",
+                1,
+                0,
+            ),
             (
                 "form: list",
                 vec![answer(200, "", "{\"a\": 1}")],
@@ -437,6 +496,61 @@ mod tests {
             );
         }
         assert!(session.clock().elapsed() >= Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn what_the_source_says_is_left_slows_all_workers() {
+        let rate = "rate: { requests: 100, remaining: X-Left, reset: X-Reset }";
+        // What the first answer says, and the least and most seconds until three more are there.
+        for (status, headers, least, most) in [
+            (200, "x-left: 0\r\nx-reset: 9\r\n", 9.0, 9.2),
+            (200, "x-left: 3\r\nx-reset: 8\r\n", 6.0, 8.0),
+            (200, "x-left: 5000\r\nx-reset: 9\r\n", 0.0, 0.2),
+            (200, "x-left: 0\r\nx-reset: 1795262407\r\n", 7.0, 7.2),
+            (429, "x-left: 0\r\nx-reset: 7\r\n", 7.0, 7.2),
+            (200, "x-left: 0\r\n", 1.0, 1.2),
+        ] {
+            let mut script = vec![answer(status, headers, "[1]")];
+            script.extend((0..4).map(|_| answer(200, "", "[1]")));
+            let server = says(script);
+            let text = format!("{{ base_url: '{}', {rate} }}", server.base());
+            let session = opened(&text);
+            first(&session, "{ path: /a }").await.0.expect("a page");
+            let more = (0..3).map(|_| async { first(&session, "{ path: /a }").await.0.is_ok() });
+            assert_eq!(futures::future::join_all(more).await, [true; 3]);
+            let passed = session.clock().elapsed().as_secs_f64();
+            assert!((least..=most).contains(&passed), "{headers}: {passed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_puts_off_again_and_again_ends_the_run() {
+        let later = || answer(202, "retry-after: 50\r\n", "");
+        let rules = "{ path: /a, outcomes: { wait: [202] } }";
+        let mut script = vec![later(), later(), answer(200, "", "[1]")];
+        script.extend((0..3).map(|_| later()));
+        let server = says(script);
+        let session = session(&server.base(), "timeouts: { patience: 120 }");
+        let mut said = Vec::new();
+        for _ in 0..6 {
+            let (page, _) = first(&session, rules).await;
+            if let Ok(Page::Wait { seconds, .. }) = page {
+                session.clock().sleep(Duration::from_secs(seconds)).await;
+            }
+            said.push(summary(&page));
+            if let Err(fault) = page {
+                assert!(fault.message.contains("raise `patience`"), "{fault}");
+            }
+        }
+        let expected = [
+            "wait 50",
+            "wait 50",
+            "1 records",
+            "wait 50",
+            "wait 50",
+            "SourceRejected",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[tokio::test]
@@ -565,6 +679,113 @@ mod tests {
             );
             assert!(auth != BY_QUERY || !last.contains("echoed"), "{last}");
             assert!(!last.to_lowercase().contains("referer"), "{last}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_credential_goes_to_its_own_origin_and_follows_no_redirect() {
+        let client = "client_id: lake, client_secret: { secret: t/key }, send_as: form";
+        let tokens = says(vec![answer(
+            200,
+            "",
+            "{\"access_token\": \"t0k3n-of-the-source\"}",
+        )]);
+        let pages = says(vec![answer(200, "", "[1]")]);
+        let auth = format!(
+            "auth: {{ oauth2_client_credentials: {{ url: '{}/token', {client} }} }}",
+            tokens.base()
+        );
+        let session = self::session(&pages.base(), &auth);
+        first(&session, "{ path: /a }").await.0.expect("a page");
+        let (asked, got) = (tokens.heard().concat(), pages.heard().concat());
+        assert!(
+            asked.contains("client_secret=c4n4ry") && !asked.contains("t0k3n"),
+            "{asked}"
+        );
+        assert!(
+            got.contains("Bearer t0k3n-of-the-source") && !got.contains("c4n4ry"),
+            "{got}"
+        );
+
+        for status in [301, 302, 303, 307, 308] {
+            let canary = Scripted::start(Vec::new());
+            let location = format!("location: {}/caught\r\n", canary.base());
+            let tokens = says(vec![answer(status, &location, "")]);
+            let auth = auth.replace(
+                &auth[auth.find("http").expect("one")..auth.find("/token").expect("one")],
+                &tokens.base(),
+            );
+            let pages = Scripted::start(Vec::new());
+            let session = self::session(&pages.base(), &auth);
+            let fault = first(&session, "{ path: /a }")
+                .await
+                .0
+                .expect_err("refused");
+            assert!(
+                fault.message.contains("redirects are not followed"),
+                "{fault}"
+            );
+            assert!(canary.heard().is_empty() && pages.heard().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_asked_for_with_encryption_or_on_this_machine() {
+        for (url, part) in [
+            ("http://login.example/token", "without encryption"),
+            ("ftp://login.example/token", "neither http nor https"),
+            (
+                "https://u:p4ss@login.example/token",
+                "user name or password",
+            ),
+            ("p4ss word", "is not an address"),
+        ] {
+            let text = format!(
+                "{{ base_url: 'https://api.example', auth: {{ login: {{ url: '{url}', form: {{ p: {{ secret: t/password }} }}, keep: cookies }} }} }}"
+            );
+            let definition = decode::<SourceDefinition>(&text).value.expect("decodes");
+            let fault = definition.open(&Values::new()).expect_err("refused");
+            assert!(fault.message.contains(part), "{url}: {fault}");
+            assert!(!fault.message.contains("p4ss"), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn trouble_where_tokens_are_given_is_trouble_with_the_source() {
+        let good = || answer(200, "", "{\"access_token\": \"t0k3n-of-the-source\"}");
+        for (script, expected, sent) in [
+            (vec![answer(503, "", ""), good()], "1 records", 3),
+            (
+                vec![answer(429, "retry-after: 3\r\n", ""), good()],
+                "1 records",
+                3,
+            ),
+            (vec![answer(429, "retry-after: 90\r\n", "")], "wait 90", 1),
+            (
+                vec![answer(400, "", "{\"error\": \"invalid_client\"}")],
+                "SourceRejected",
+                1,
+            ),
+            (
+                vec![answer(200, "", "{\"error\": \"no\"}")],
+                "SourceRejected",
+                1,
+            ),
+            (vec![answer(200, "", "<html>")], "SourceRejected", 1),
+        ] {
+            let tokens = says(script);
+            let pages = says(vec![answer(200, "", "[1]")]);
+            let auth = format!(
+                "auth: {{ oauth2_client_credentials: {{ url: '{}/token', client_id: lake, client_secret: {{ secret: t/key }} }} }}",
+                tokens.base()
+            );
+            let session = self::session(&pages.base(), &auth);
+            let (page, traffic) = first(&session, "{ path: /a }").await;
+            assert_eq!(summary(&page), expected, "{page:?}");
+            assert_eq!(traffic.sent, sent, "{expected}");
+            if expected != "1 records" {
+                assert!(pages.heard().is_empty());
+            }
         }
     }
 

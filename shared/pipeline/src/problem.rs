@@ -207,14 +207,24 @@ impl Problems {
         problems.sort_by_key(|problem| problem.at);
         problems
             .iter()
-            .map(|problem| problem.render(file, &lines))
+            .map(|problem| problem.render(file, &lines, self.hidden_from(problem.at.line)))
             .collect::<Vec<_>>()
             .join("\n")
     }
 }
 
+impl Problems {
+    /// From which column on a line may hold a credential, whichever problem shows it.
+    fn hidden_from(&self, line: u32) -> Option<u32> {
+        let private = self.0.iter().filter(|problem| problem.private);
+        let here = private.filter(|problem| problem.at.line == line);
+        here.map(|problem| problem.at.column).min()
+    }
+}
+
 impl Problem {
-    fn render(&self, file: &str, lines: &[&str]) -> String {
+    /// `hidden_from` is the column from which on its line is not shown.
+    fn render(&self, file: &str, lines: &[&str], hidden_from: Option<u32>) -> String {
         let Location { line, column } = self.at;
         if line == 0 {
             return format!("{file}: {}\n{}", self.message, self.remedy_line(""));
@@ -224,9 +234,12 @@ impl Problem {
         let margin = " ".repeat(number.len());
         if let Some(source) = lines.get(line as usize - 1) {
             let before = " ".repeat(column.saturating_sub(1) as usize);
-            let shown = match self.private {
-                true => source.chars().take(before.len()).chain(['…']).collect(),
-                false => (*source).to_owned(),
+            let shown = match hidden_from {
+                Some(hidden) => {
+                    let open = hidden.saturating_sub(1) as usize;
+                    source.chars().take(open).chain(['…']).collect()
+                }
+                None => (*source).to_owned(),
             };
             out += &format!("  {number} | {shown}\n  {margin} | {before}^\n");
         }
@@ -289,6 +302,9 @@ mod tests {
         problems.add_private(at, "a secret does not stand here", "write its name");
         let shown = problems.render("p.yaml", "token: hunter2");
         assert!(shown.contains("1 | token: …\n"), "{shown}");
+        // Nor by another problem of the same line.
+        problems.add(Location { line: 1, column: 1 }, "something else");
+        let shown = problems.render("p", "token: hunter2");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 

@@ -57,7 +57,7 @@ pub struct SourceDefinition {
     pub allow_private: bool,
 }
 
-/// How long one request may take, in seconds; fractions are allowed
+/// How long one request, and all waiting together, may take, in seconds
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
@@ -67,6 +67,10 @@ pub struct Timeouts {
     pub idle: Seconds,
     /// Until the last byte.
     pub total: Seconds,
+    /// How long the source may keep a run waiting before the run ends: from the first time that it asks for a
+    /// wait or counts as down, as long as no answer comes in between. A source that is down is waited for an
+    /// hour at most.
+    pub patience: Patience,
 }
 
 impl Default for Timeouts {
@@ -75,6 +79,33 @@ impl Default for Timeouts {
             connect: Seconds(10.0),
             idle: Seconds(60.0),
             total: Seconds(300.0),
+            patience: Patience(24 * 3600),
+        }
+    }
+}
+
+/// A time in whole seconds, one at least and a month at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "u64")]
+#[schemars(extend("minimum" = 1, "maximum" = 2_592_000))]
+pub struct Patience(u64);
+
+impl Patience {
+    /// As a duration.
+    pub fn duration(self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.0)
+    }
+}
+
+impl TryFrom<u64> for Patience {
+    type Error = String;
+
+    fn try_from(seconds: u64) -> Result<Self, String> {
+        match seconds {
+            1..=2_592_000 => Ok(Patience(seconds)),
+            _ => Err(format!(
+                "{seconds} seconds are no patience; take 1 to 2592000"
+            )),
         }
     }
 }
@@ -191,6 +222,7 @@ impl SourceDefinition {
         Ok(Source {
             reach: Reach::of(&base, self.allow_private),
             pace: self.rate.pace(values)?,
+            paths: self.rate.paths(base.path(), values)?,
             grants: self.auth.address(&base, &own, self.allow_http)?,
             definition: self.clone(),
             values: own,
@@ -262,6 +294,7 @@ pub struct Source {
     values: Values,
     reach: Reach,
     pace: Pace,
+    paths: Vec<(String, Pace)>,
 }
 
 impl Source {
@@ -283,6 +316,11 @@ impl Source {
     /// How often it may be asked.
     pub fn pace(&self) -> Pace {
         self.pace
+    }
+
+    /// How often paths may be asked beside that, by their beginning, the longest first.
+    pub fn paths(&self) -> &[(String, Pace)] {
+        &self.paths
     }
 
     /// The request for the page that `token` asks for, without credentials.

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::Material;
-use super::fields::{self, Text, Texts};
+use super::fields::{self, Headers, Text, Texts};
 use crate::fault::Fault;
 use crate::problem::Located;
-use crate::request::{Body, Credential, Method, Request};
+use crate::request::{Body, Credential, Method, Request, encode};
 use crate::secret::{Secret, SecretName, SecretRef};
 
 /// How a client says who it is
@@ -66,7 +66,8 @@ impl Client {
             ..Request::get(address.clone())
         };
         if let (SendAs::Basic, Some(secret)) = (self.send_as, secret) {
-            let pair = format!("{}:{}", encoded(&id), encoded(secret));
+            // As RFC 6749 §2.3.1 has it, and so that a reader of forms and one of escapes both undo it.
+            let pair = format!("{}:{}", encode(&id), encode(secret));
             let value = format!("Basic {}", STANDARD.encode(pair));
             let request = Request {
                 body: Some(form(&parameters)),
@@ -90,11 +91,6 @@ impl Client {
             ..request
         })
     }
-}
-
-/// As RFC 6749 §2.3.1 has it; letters and digits stay what they are.
-fn encoded(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// A form of these pairs.
@@ -137,13 +133,13 @@ pub(super) fn with_parameters(
 /// The request with these headers, each as secret as the next.
 pub(super) fn with_headers(
     mut request: Request,
-    headers: &Texts,
+    headers: &Headers,
     material: &Material<'_>,
 ) -> Result<Request, Fault> {
     for (name, value) in headers {
         let text = fields::text(value, material, name)?;
         let secret = value.secret().map_or("", |secret| secret);
-        let credential = super::header(&name.to_ascii_lowercase(), text, secret)?;
+        let credential = super::header(name, text, secret)?;
         request = request.with(credential);
     }
     Ok(request)

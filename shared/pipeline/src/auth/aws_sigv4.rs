@@ -59,7 +59,7 @@ impl AwsSigV4 {
 
     pub(super) fn apply(
         &self,
-        request: Request,
+        mut request: Request,
         material: &Material<'_>,
     ) -> Result<Request, Fault> {
         let service = fields::text(&self.service, material, "service of `aws_sigv4`")?;
@@ -69,6 +69,11 @@ impl AwsSigV4 {
         let (day, time) = stamps(material.moment.now);
         let body = request.body.as_ref();
         let body_hash = hex(&Sha256::digest(body.map_or(&b""[..], |body| &body.bytes)));
+        if is_s3(&service) {
+            // Sent as it is signed, so that it is no matter who encodes it once more.
+            let path = strict(request.url.path());
+            request.url.set_path(&path);
+        }
         let url = request.exposed_url();
 
         let mut headers = vec![
@@ -143,14 +148,23 @@ fn host(url: &Url) -> String {
     }
 }
 
+fn is_s3(service: &str) -> bool {
+    matches!(service, "s3" | "s3-object-lambda")
+}
+
 /// The path with each part encoded once more, but for S3, which takes it as it is.
 fn path(url: &Url, service: &str) -> String {
-    let parts = url.path().split('/');
-    let parts: Vec<String> = match service {
-        "s3" | "s3-object-lambda" => parts.map(|part| encode(&decoded(part))).collect(),
-        _ => parts.map(encode).collect(),
-    };
+    if is_s3(service) {
+        return url.path().to_owned();
+    }
+    let parts: Vec<String> = url.path().split('/').map(encode).collect();
     parts.join("/")
+}
+
+/// The path with all encoded that may be.
+fn strict(path: &str) -> String {
+    let parts = path.split('/').map(|part| encode(&decoded(part)));
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The parameters, encoded by one rule and in order.
@@ -195,4 +209,62 @@ fn decoded(text: &str) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Auth, Moment};
+    use crate::decode::decode;
+    use crate::number::Values;
+    use crate::secret::Secrets;
+
+    /// The signature of a GET, with the key of AWS's own examples.
+    fn signature(url: &str) -> String {
+        let auth = decode::<Auth>(
+            "aws_sigv4: { service: s3, region: us-east-1, access_key_id: { secret: t/id }, secret_access_key: { secret: t/key } }",
+        );
+        let name = |name: &str| SecretName::try_from(name.to_owned()).expect("a name");
+        let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        let secrets = Secrets::from_iter([
+            (name("t/id"), Secret::new("AKIAIOSFODNN7EXAMPLE")),
+            (name("t/key"), Secret::new(key)),
+        ]);
+        let signed = auth.value.expect("decodes").apply(
+            Request::get(Url::parse(url).expect(url)),
+            &Material {
+                secrets: &secrets,
+                values: &Values::new(),
+                moment: &Moment {
+                    now: "2013-05-24T00:00:00Z".parse().expect("a time"),
+                    nonce: String::new(),
+                },
+                grant: None,
+            },
+        );
+        let signed = signed.expect("signed");
+        assert!(!format!("{signed:?}").contains("AKIA"), "{signed:?}");
+        let Credential::Header { value, .. } = &signed.credentials[0] else {
+            panic!("no header")
+        };
+        let (_, signature) = value.expose().split_once("Signature=").expect("one");
+        signature.to_owned()
+    }
+
+    #[test]
+    fn the_examples_of_aws_are_met() {
+        for (query, expected) in [
+            (
+                "lifecycle",
+                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+            ),
+            (
+                "max-keys=2&prefix=J",
+                "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+            ),
+        ] {
+            let url = format!("https://examplebucket.s3.amazonaws.com/?{query}");
+            assert_eq!(signature(&url), expected, "{query}");
+        }
+    }
 }

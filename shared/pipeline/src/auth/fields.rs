@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Material;
 use crate::fault::Fault;
+use crate::header::HeaderName;
 use crate::number::fill;
 use crate::problem::{Located, Location, Problems};
 use crate::secret::{IN_PLAIN_TEXT, OrSecret, SecretName, SecretRef};
@@ -21,6 +22,9 @@ pub(super) type Text = OrSecret<Template>;
 
 /// Texts and secrets by name, each with its place.
 pub(super) type Texts = IndexMap<String, Located<Text>>;
+
+/// Headers of a request for a token.
+pub(super) type Headers = IndexMap<HeaderName, Located<Text>>;
 
 /// The text, its references filled or its secret looked up.
 pub(super) fn text(text: &Text, material: &Material<'_>, what: &str) -> Result<String, Fault> {
@@ -34,12 +38,12 @@ pub(super) fn text(text: &Text, material: &Material<'_>, what: &str) -> Result<S
 }
 
 /// The names of secrets among the texts.
-pub(super) fn secrets(texts: &Texts) -> impl Iterator<Item = &SecretName> {
+pub(super) fn secrets<K>(texts: &IndexMap<K, Located<Text>>) -> impl Iterator<Item = &SecretName> {
     texts.values().filter_map(|text| text.secret())
 }
 
 /// What the texts refer to.
-pub(super) fn references(texts: &Texts) -> impl Iterator<Item = &str> {
+pub(super) fn references<K>(texts: &IndexMap<K, Located<Text>>) -> impl Iterator<Item = &str> {
     let templates = texts.values().filter_map(|text| plain(&text.value));
     templates.flat_map(Template::references)
 }
@@ -60,6 +64,24 @@ pub(super) fn check(texts: &Texts, known: &[&str], problems: &mut Problems) {
         };
         crate::source::check_references(text.at, template, known, problems);
         check_plain(text.at, name, template, problems);
+    }
+}
+
+/// As [`check`], of headers.
+pub(super) fn check_headers(headers: &Headers, known: &[&str], problems: &mut Problems) {
+    for (name, text) in headers {
+        let Some(template) = plain(&text.value) else {
+            continue;
+        };
+        crate::source::check_references(text.at, template, known, problems);
+        match name.is_credential() {
+            true => problems.add_private(
+                text.at,
+                format!("the header `{name}` would hold a credential in plain text"),
+                "write a reference `{ secret: pipeline/what }`",
+            ),
+            false => check_plain(text.at, name, template, problems),
+        }
     }
 }
 

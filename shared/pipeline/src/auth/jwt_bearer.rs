@@ -11,7 +11,7 @@ use url::Url;
 use super::Material;
 use super::ask;
 use super::endpoint::{Endpoint, Lifetime};
-use super::fields::{self, Field, Text, Texts};
+use super::fields::{self, Field, Headers, Text, Texts};
 use super::grant::{Grant, Token, Way};
 use super::oauth2_client_credentials::{access_token, expires_in};
 use crate::fault::Fault;
@@ -79,7 +79,7 @@ struct Exchange {
     endpoint: Endpoint,
     assertion: String,
     parameters: Texts,
-    headers: Texts,
+    headers: Headers,
     token: Path,
     expires_in: Path,
     lifetime: Option<Lifetime>,
@@ -101,7 +101,7 @@ struct ExchangeWritten {
     parameters: Texts,
     /// Headers of this request only.
     #[serde(default)]
-    headers: Texts,
+    headers: Headers,
     /// Where the answer holds the token.
     #[serde(default = "access_token")]
     token: Path,
@@ -212,7 +212,7 @@ impl JwtBearer {
         if let Some(exchange) = &self.exchange {
             exchange.endpoint.check(known, problems);
             fields::check(&exchange.parameters, known, problems);
-            fields::check(&exchange.headers, known, problems);
+            fields::check_headers(&exchange.headers, known, problems);
         }
     }
 

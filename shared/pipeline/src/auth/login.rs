@@ -8,15 +8,15 @@ use url::Url;
 
 use super::cookies::Cookies;
 use super::endpoint::{Endpoint, Lifetime};
-use super::fields::{self, Field, Texts};
+use super::fields::{self, Field, Headers, Texts};
 use super::grant::{self, Grant, Token};
 use super::{Material, ask};
 use crate::fault::Fault;
 use crate::path::Path;
 use crate::problem::{Located, Problems};
-use crate::request::{Answer, Body, Method, Request, push_query};
+use crate::request::{Answer, Body, Credential, Method, Request};
 use crate::resource::PathTemplate;
-use crate::secret::SecretName;
+use crate::secret::{IN_PLAIN_TEXT, Secret, SecretName};
 use crate::template::Template;
 
 /// Logging in, and keeping what the answer gives
@@ -30,7 +30,7 @@ use crate::template::Template;
 pub struct Login {
     endpoint: Endpoint,
     query: Texts,
-    headers: Texts,
+    headers: Headers,
     carried: Option<Carried>,
     keep: Keep,
     requires: Option<Path>,
@@ -65,7 +65,7 @@ struct Written {
     query: Texts,
     /// Headers of this request only.
     #[serde(default)]
-    headers: Texts,
+    headers: Headers,
     /// What the request carries, as JSON; this or `form`.
     json: Option<Located<Field>>,
     /// What the request carries, as a form; this or `json`.
@@ -98,10 +98,10 @@ impl TryFrom<Written> for Login {
             lifetime: written.lifetime,
         };
         match login.secrets().is_empty() {
-            true => Err(
-                "nothing secret is sent to log in; put `{ secret: pipeline/what }` under `json`, `form`, `query` or `headers`"
-                    .to_owned(),
-            ),
+            true => Err(format!(
+                "{}; write at least one value under `json`, `form`, `query` or `headers` as `{{ secret: pipeline/what }}`",
+                IN_PLAIN_TEXT[0]
+            )),
             false => Ok(login),
         }
     }
@@ -132,7 +132,7 @@ impl Login {
     pub(super) fn check(&self, known: &[&str], problems: &mut Problems) {
         self.endpoint.check(known, problems);
         fields::check(&self.query, known, problems);
-        fields::check(&self.headers, known, problems);
+        fields::check_headers(&self.headers, known, problems);
         match &self.carried {
             Some(Carried::Json(json)) => json.value.check(json.at, "json", known, problems),
             Some(Carried::Form(form)) => fields::check(form, known, problems),
@@ -146,10 +146,6 @@ impl Login {
 
     /// The request that logs in.
     pub(super) fn request(&self, address: &Url, material: &Material<'_>) -> Result<Request, Fault> {
-        let mut url = address.clone();
-        for (name, value) in &self.query {
-            push_query(&mut url, name, &fields::text(value, material, name)?);
-        }
         let body = match &self.carried {
             None => None,
             Some(Carried::Json(json)) => Some(Body {
@@ -167,15 +163,18 @@ impl Login {
                 Some(ask::form(&pairs))
             }
         };
-        ask::with_headers(
-            Request {
-                method: Method::Post,
-                body,
-                ..Request::get(url)
-            },
-            &self.headers,
-            material,
-        )
+        let mut request = Request {
+            method: Method::Post,
+            body,
+            ..Request::get(address.clone())
+        };
+        for (name, value) in &self.query {
+            request = request.with(Credential::Query {
+                name: name.clone(),
+                value: Secret::new(fields::text(value, material, name)?),
+            });
+        }
+        ask::with_headers(request, &self.headers, material)
     }
 
     /// What the answer gives.

@@ -506,4 +506,188 @@ mod tests {
         let auth = auth.value.expect("decodes");
         assert_eq!(auth.secrets().len(), 2);
     }
+
+    /// What is said of a kind whose texts may refer to `{app}`.
+    fn said(yaml: &str) -> String {
+        let decoded = decode::<Auth>(yaml);
+        let mut problems = decoded.problems;
+        if let Some(auth) = decoded.value {
+            auth.check(&["app", "window.date"], &mut problems);
+        }
+        problems.render("p", yaml)
+    }
+
+    const CLIENT: &str = "client_id: { secret: g/i }, client_secret: { secret: g/s }";
+
+    #[test]
+    fn mistakes_are_said_with_place_and_remedy() {
+        for (yaml, parts) in [
+            (
+                "header: { value: hunter2 }",
+                &[
+                    "1:18: the header `authorization` would hold a credential",
+                    "{ secret:",
+                ][..],
+            ),
+            (
+                "header: { value: 'a{k}', secrets: { k: { secret: g/k }, j: { secret: g/j } } }",
+                &["1:60: the secret `j` is not used", "write `{j}`"],
+            ),
+            (
+                "header: { value: '{kk}', secrets: { key: { secret: g/k } } }",
+                &[
+                    "1:18: there is no value `kk`",
+                    "the secret `key` is not used",
+                ],
+            ),
+            (
+                "header: { value: { secret: g/k }, secrets: { k: { secret: g/k } } }",
+                &["the value is a secret itself"],
+            ),
+            (
+                "login: { path: /in, json: { user: me, password: hunter2 }, keep: cookies }",
+                &[
+                    "a secret does not stand in a definition",
+                    "at least one value",
+                ],
+            ),
+            (
+                "login: { path: /in, json: { user: { secret: g/u }, password: hunter2 }, keep: cookies }",
+                &["1:27: `password` would hold a credential in plain text"],
+            ),
+            (
+                "login: { path: /in, json: { p: { secret: 'hunter2!' } }, keep: cookies }",
+                &["this is not the name of a secret"],
+            ),
+            (
+                "login: { path: /in, json: { secret: hunter2, p: { secret: g/p } }, keep: cookies }",
+                &["a secret does not stand in a definition"],
+            ),
+            (
+                "login: { path: in, form: { p: { secret: g/p } }, keep: cookies }",
+                &["1:16: the path `in` does not begin with `/`"],
+            ),
+            (
+                "login: { form: { p: { secret: g/p } }, keep: cookies }",
+                &["neither `path` nor `url`"],
+            ),
+            (
+                "login: { path: /a, url: 'https://x/', form: { p: { secret: g/p } }, keep: cookies }",
+                &["both `path` and `url`"],
+            ),
+            (
+                "login: { path: /a, json: {}, form: { p: { secret: g/p } }, keep: cookies }",
+                &["both `json` and `form`"],
+            ),
+            (
+                "login: { path: '/{ap}', form: { p: { secret: g/p } }, keep: cookies }",
+                &["1:16: there is no value `ap`", "did you mean `app`"],
+            ),
+            (
+                "login: { path: /a, form: { p: { secret: g/p }, d: '{window.date}' }, keep: cookies }",
+                &["1:51: there is no value `window.date`"],
+            ),
+            (
+                "login: { path: /a, form: { p: { secret: g/p } }, keep: { token: { header: X } } }",
+                &["neither `at` nor `in_header`"],
+            ),
+            (
+                "login: { path: /a, form: { p: { secret: g/p } }, keep: cookie }",
+                &["unknown kind `cookie`", "did you mean `cookies`"],
+            ),
+            (
+                "login: { path: /a, form: { p: { secret: g/p } }, keep: cookies, lifetime: 0 }",
+                &["0 seconds are no lifetime"],
+            ),
+            (
+                "oauth2_client_credentials: { path: /t, client_id: a, client_secret: hunter2 }",
+                &["a secret does not stand in a definition"],
+            ),
+            (
+                "oauth2_client_credentials: { path: /t, CLIENT, scope: a, parameters: { scope: b } }",
+                &["`scope` is set here and under `parameters`"],
+            ),
+            (
+                "oauth2_client_credentials: { path: /t, CLIENT, send_as: body }",
+                &["unknown kind `body`"],
+            ),
+            (
+                "oauth2_client_credentials: { path: /t, CLIENT, parameters: { user_password: hunter2 } }",
+                &["`user_password` would hold a credential"],
+            ),
+            (
+                "login: { path: /a, headers: { Authorization: 'Basic hunter2', Host: x, X: { secret: g/x } }, keep: cookies }",
+                &[
+                    "1:46: the header `authorization` would hold",
+                    "the header `Host` belongs to the connection",
+                ],
+            ),
+            (
+                "oauth2_refresh_token: { url: 'https://x/{no}', client_id: a }",
+                &["`refresh_token` is missing"],
+            ),
+            (
+                "oauth2_refresh_token: { url: 'https://x/{no}', client_id: a, refresh_token: { secret: g/r } }",
+                &["there is no value `no`"],
+            ),
+            (
+                "jwt_bearer: { key: { secret: g/k }, algorithm: hs256 }",
+                &["unknown kind `hs256`", "did you mean `es256`"],
+            ),
+            (
+                "jwt_bearer: { key: { secret: g/k }, algorithm: rs256, claims: { exp: 7 } }",
+                &["the claim `exp` is added"],
+            ),
+            (
+                "hawk: { id: a, key: { secret: g/k }, ext: 'a\"b' }",
+                &["`ext` has a character"],
+            ),
+            (
+                "hawk: { id: a, key: { secret: g/k }, dlg: b }",
+                &["`dlg` is set without `app`"],
+            ),
+            (
+                "hawk: { id: a, key: { secret: g/k }, sign_as: ftp }",
+                &["unknown kind `ftp`"],
+            ),
+            (
+                "aws_sigv4: { service: s3, region: '{reg}', access_key_id: { secret: g/i }, secret_access_key: { secret: g/k } }",
+                &["1:35: there is no value `reg`"],
+            ),
+            (
+                "client_certificate: { certificate: { secret: g/c }, key: { secret: g/k }, and: { client_certificate: { certificate: { secret: g/c }, key: { secret: g/k } } } }",
+                &["a connection shows one client certificate"],
+            ),
+            (
+                "client_certificate: { certificate: { secret: g/c }, key: { secret: g/k }, and: { header: { value: hunter2 } } }",
+                &["credential in plain text"],
+            ),
+        ] {
+            let shown = said(&yaml.replace("CLIENT", CLIENT));
+            for part in parts {
+                assert!(shown.contains(part), "{yaml}: {shown}");
+            }
+            let says_what_to_do = shown.contains("  = ") || shown.contains("is missing here");
+            assert!(says_what_to_do, "{shown}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn every_kind_that_is_right_is_left_alone() {
+        for yaml in [
+            "header: { name: X-Auth, scheme: Token, value: '{app}{k}', secrets: { k: { secret: g/k } } }",
+            "login: { path: '/in/{app}', json: { u: [{ secret: g/u }, 7, null], p: { q: { secret: g/p } } }, keep: cookies }",
+            "login: { url: 'https://{app}.example/in', headers: { X-Key: { secret: g/k } }, keep: { token: { in_header: X-Token, scheme: '' } }, requires: $.id }",
+            "oauth2_client_credentials: { path: /t, CLIENT, send_as: json, scope: '{app}', parameters: { pin: { secret: g/p } } }",
+            "oauth2_refresh_token: { path: /t, client_id: public, refresh_token: { secret: g/r }, rotates: false }",
+            "jwt_bearer: { key: { secret: g/k }, algorithm: es256, claims: { aud: [a, '{app}'] }, exchange: { path: /t, assertion: client_assertion } }",
+            "hawk: { id: '{app}', key: { secret: g/k }, app: a, dlg: b, sign_as: http, payload_hash: false }",
+            "aws_sigv4: { service: s3, region: '{app}', access_key_id: { secret: g/i }, secret_access_key: { secret: g/k }, session_token: { secret: g/t } }",
+            "client_certificate: { certificate: { secret: g/c }, key: { secret: g/k } }",
+        ] {
+            let shown = said(&yaml.replace("CLIENT", CLIENT));
+            assert_eq!(shown, "", "{yaml}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use url::Url;
 use super::Material;
 use super::ask::{self, Client, SendAs};
 use super::endpoint::{Endpoint, Lifetime};
-use super::fields::{self, Text, Texts};
+use super::fields::{self, Headers, Text, Texts};
 use super::grant::{Grant, Token};
 use crate::fault::Fault;
 use crate::path::Path;
@@ -28,7 +28,7 @@ pub struct ClientCredentials {
     endpoint: Endpoint,
     client: Client,
     parameters: Texts,
-    headers: Texts,
+    headers: Headers,
     token: Token,
     lifetime: Option<Lifetime>,
 }
@@ -56,7 +56,7 @@ struct Written {
     parameters: Texts,
     /// Headers of this request only.
     #[serde(default)]
-    headers: Texts,
+    headers: Headers,
     /// Where the answer holds the token.
     #[serde(default = "access_token")]
     token: Path,
@@ -132,7 +132,7 @@ impl ClientCredentials {
             crate::source::check_references(self.client.id.at, template, known, problems);
         }
         fields::check(&self.parameters, known, problems);
-        fields::check(&self.headers, known, problems);
+        fields::check_headers(&self.headers, known, problems);
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::ask::{self, Client, SendAs};
 use super::endpoint::{Endpoint, Lifetime};
-use super::fields::{self, Text, Texts};
+use super::fields::{self, Headers, Text, Texts};
 use super::grant::{self, Grant, Token};
 use super::oauth2_client_credentials::{access_token, all_parameters, expires_in};
 use super::{Material, Rotated};
@@ -32,7 +32,7 @@ pub struct RefreshToken {
     refresh_token: SecretRef,
     rotates: bool,
     parameters: Texts,
-    headers: Texts,
+    headers: Headers,
     token: Token,
     lifetime: Option<Lifetime>,
 }
@@ -65,7 +65,7 @@ struct Written {
     parameters: Texts,
     /// Headers of this request only.
     #[serde(default)]
-    headers: Texts,
+    headers: Headers,
     /// Where the answer holds the token.
     #[serde(default = "access_token")]
     token: Path,
@@ -122,7 +122,7 @@ impl RefreshToken {
             crate::source::check_references(self.client.id.at, template, known, problems);
         }
         fields::check(&self.parameters, known, problems);
-        fields::check(&self.headers, known, problems);
+        fields::check_headers(&self.headers, known, problems);
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {

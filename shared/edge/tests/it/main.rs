@@ -1,0 +1,5 @@
+//! The edge against implementations that are not ours.
+
+mod auth;
+mod guarded;
+mod leaks;
