@@ -74,6 +74,10 @@ async fn known_windows(
     env: &Env,
 ) -> Result<HashMap<String, WindowEntry>, Fault> {
     let ledger = Ledger::new(&env.objects, pipeline);
+    if asked.len() > ONE_BY_ONE {
+        let entries = ledger.entries().await?.into_iter();
+        return Ok(entries.map(|entry| (entry.window.clone(), entry)).collect());
+    }
     let mut known = HashMap::new();
     for period in asked {
         if let Some(entry) = ledger.entry(&period.key).await? {
@@ -82,6 +86,9 @@ async fn known_windows(
     }
     Ok(known)
 }
+
+/// Up to so many windows are looked up one by one.
+const ONE_BY_ONE: usize = 30;
 
 /// What the slices are, and what finding out took.
 struct Planned {

@@ -136,7 +136,7 @@ impl Run {
         let windowed = schedule.is_some_and(|schedule| schedule.window.is_some());
         Ok(Order {
             as_of: match windowed {
-                true => newest.window.start.to_string(),
+                true => newest.window.order(),
                 false => self.started_at.to_string(),
             },
             generation: plan.generation,

@@ -15,7 +15,7 @@ use crate::model::{self, Model, PlannedModel, Scope};
 use crate::name::Name;
 use crate::number::Values;
 use crate::parameter::{self, Parameters};
-use crate::plan::{self, Period};
+use crate::plan::Period;
 use crate::problem::{Located, Problem, Problems, suggestion};
 use crate::resource::ResourceDefinition;
 use crate::schedule::Schedule;
@@ -193,6 +193,9 @@ impl Definition {
         let values = self.value_names();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         parameter::check(&self.parameters, problems);
+        if let Some(schedule) = &self.schedule {
+            schedule.check(problems);
+        }
         self.source.check(&values, problems);
         self.check_address(problems);
         check_resources(&self.resources, &values, problems);
@@ -435,13 +438,12 @@ fn header(csv: &str) -> Vec<String> {
 impl Pipeline {
     /// What templates are filled from in a slice of that window.
     pub fn values(&self, period: &Period) -> Values {
-        let zone = plan::zone(&self.definition);
         let parameters = self.parameters.iter();
         let mut values: Values = parameters
             .map(|(name, value)| (name.to_string(), value.clone()))
             .collect();
         for part in Window::PARTS {
-            if let Some(value) = period.window.value(part, &zone) {
+            if let Some(value) = period.window.value(part) {
                 values.insert(format!("window.{part}"), value);
             }
         }
@@ -450,12 +452,11 @@ impl Pipeline {
 
     /// What SQL may refer to in a run whose newest window is `period`.
     pub fn scope(&self, period: &Period) -> Scope {
-        let zone = plan::zone(&self.definition);
         let parameters = self.parameters.iter();
         let parameters = parameters.map(|(name, value)| (name.to_string(), value.clone()));
         let parts = Window::PARTS.iter();
         let window = parts.filter_map(|part| {
-            let value = period.window.value(part, &zone)?;
+            let value = period.window.value(part)?;
             Some(((*part).to_owned(), value))
         });
         self.definition

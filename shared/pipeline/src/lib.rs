@@ -40,6 +40,7 @@ pub mod secret;
 pub mod share;
 pub mod source;
 pub mod sql;
+pub mod status;
 pub mod table;
 pub mod template;
 pub mod value;
