@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bookmark::BOOKMARK;
 use crate::data_check::{self, Check};
 use crate::decode::{Decoded, decode};
 use crate::destination::Destinations;
@@ -229,8 +230,13 @@ impl Definition {
     fn of_resource(&self) -> BTreeMap<&str, Vec<String>> {
         let resources = self.resources.iter();
         let own = resources.filter(|(_, resource)| !resource.for_each.is_batched());
-        own.map(|(name, resource)| (name.as_ref(), resource.names(&self.resources)))
-            .collect()
+        own.map(|(name, resource)| {
+            let names = resource.names(&self.resources).into_iter();
+            // The bookmark is for requests; rows have the value itself.
+            let names = names.filter(|name| !name.starts_with(BOOKMARK));
+            (name.as_ref(), names.collect())
+        })
+        .collect()
     }
 
     fn reference_names(&self) -> impl Iterator<Item = &str> {
@@ -387,6 +393,13 @@ impl Definition {
         named
             .map(|(name, parameter)| (name.to_string(), default(parameter)))
             .collect()
+    }
+
+    /// Whether a resource is read on from where the last run ended.
+    pub fn has_bookmarks(&self) -> bool {
+        self.resources
+            .values()
+            .any(|resource| resource.bookmark.is_some())
     }
 
     /// The database that tables are published in.

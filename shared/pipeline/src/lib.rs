@@ -6,6 +6,7 @@
 pub mod address;
 pub mod auth;
 pub mod balance;
+pub mod bookmark;
 pub mod csv;
 pub mod data_check;
 pub mod decode;

@@ -106,6 +106,8 @@ fn snapshot(
     let given = match (&request.as_of, &request.from, &request.to) {
         (None, None, None) => None,
         (Some(day), None, None) => Some(day),
+        // Where resources are read on from a bookmark, a range says between which values they are read.
+        (None, Some(_), _) if definition.has_bookmarks() => None,
         (None, Some(from), Some(to)) if from == to => Some(from),
         (Some(_), _, _) => {
             return Err("`as_of` and a range exclude each other; give one of the two".to_owned());
@@ -122,6 +124,12 @@ fn snapshot(
         None => Window::holding(&length, started_at, &zone).ok_or("there is no such day")?,
     };
     Ok(vec![Period::of(day)])
+}
+
+/// Whether a request is for what is due, and not for a past that was asked for.
+pub fn is_live(request: &RunRequest) -> bool {
+    let asked = [&request.as_of, &request.from, &request.to, &request.raw_of];
+    asked.iter().all(|asked| asked.is_none())
 }
 
 /// The time zone of the pipeline's windows.
