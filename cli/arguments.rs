@@ -77,11 +77,11 @@ pub struct Asked {
     /// The window to read, such as 2026-11-20; without it the last complete one.
     #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
     pub as_of: Option<String>,
-    /// The first window of a range.
-    #[arg(long, value_name = "DATE", requires = "to")]
+    /// The first window of a range; without `--to` it goes on to the last complete window.
+    #[arg(long, value_name = "DATE")]
     pub from: Option<String>,
-    /// The last window of a range, included.
-    #[arg(long, value_name = "DATE", requires = "from")]
+    /// The last window of a range, included; without `--from` it begins with the schedule's `start`.
+    #[arg(long, value_name = "DATE")]
     pub to: Option<String>,
     /// The value of a parameter; may be given several times.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]

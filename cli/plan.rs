@@ -8,7 +8,7 @@ use edge::env::Env;
 use edge::ledger::Ledger;
 use pipeline::definition::Pipeline;
 use pipeline::fault::Fault;
-use pipeline::for_each::{ForEach, ID};
+use pipeline::for_each::ForEach;
 use pipeline::plan::{self as decisions, Period};
 use pipeline::run::RunRequest;
 use serde::Serialize;
@@ -113,8 +113,21 @@ fn requests(pipeline: &Pipeline, period: &Period) -> Result<Vec<FirstRequest>, F
             ForEach::None => String::new(),
             ForEach::Listing(listing) => format!("for each id of `{}`", listing.resource.value),
             ForEach::Range(_) => "for each id of a range".to_owned(),
+            ForEach::Parents(_) => {
+                let parents = resource.for_each.parents();
+                let parents: Vec<String> = parents.iter().map(|name| format!("`{name}`")).collect();
+                format!(
+                    "for each row of {}",
+                    match &parents[..] {
+                        [] => "its lists".to_owned(),
+                        parents => parents.join(" and "),
+                    }
+                )
+            }
         };
-        values.insert(ID.to_owned(), "1".to_owned());
+        for name in resource.names(&pipeline.definition.resources) {
+            values.insert(name, "1".to_owned());
+        }
         let request = source.request(resource, &resource.paginate.first(), &values)?;
         requests.push(FirstRequest {
             resource: name.to_string(),

@@ -8,9 +8,11 @@ use edge::chunk::{ChunkHeader, ChunkWriter, Entry, read_header};
 use edge::env::Env;
 use edge::run::Run;
 use edge::session::Traffic;
-use pipeline::fault::Fault;
+use pipeline::bookmark::Bookmark;
+use pipeline::fault::{Fault, Kind};
 use pipeline::for_each::Parent;
 use pipeline::layout::RunKeys;
+use pipeline::resource::Records;
 use pipeline::run::{Fetched, Slice};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,6 +30,7 @@ pub struct Store<'a> {
     stored: Fetched,
     next: Next,
     open: Option<Open>,
+    bookmark: Option<(&'a Bookmark, &'a Records)>,
 }
 
 /// Where the fetch goes on.
@@ -42,12 +45,13 @@ pub enum Next {
 struct Open {
     writer: ChunkWriter,
     fetched: Fetched,
+    newest: Option<String>,
     began: Duration,
 }
 
 impl<'a> Store<'a> {
     /// What is stored of a slice; of a replayed one, what the earlier run has stored.
-    pub async fn open(run: &Run, slice: &'a Slice, env: &'a Env) -> Result<Self, Fault> {
+    pub async fn open(run: &'a Run, slice: &'a Slice, env: &'a Env) -> Result<Self, Fault> {
         let keys = run.raw_keys(slice);
         let mut store = Store {
             env,
@@ -55,6 +59,7 @@ impl<'a> Store<'a> {
             stored: Fetched::default(),
             next: Next::Page(None),
             open: None,
+            bookmark: bookmark_of(run, slice),
             keys,
         };
         for listed in env.objects.list(&store.keys.raw_prefix(&slice.id)).await? {
@@ -104,7 +109,18 @@ impl<'a> Store<'a> {
         body: Option<&[u8]>,
     ) -> Result<(), Fault> {
         let page = self.page();
+        let bookmark = self.bookmark;
         let open = self.chunk()?;
+        if let (Some((bookmark, records)), Some(body)) =
+            (bookmark, body.filter(|body| !body.is_empty()))
+        {
+            match bookmark.newest(open.newest.clone(), body, records) {
+                Ok(newest) => open.newest = newest,
+                // What is no JSON however often it is asked for is set aside later.
+                Err(fault) if fault.kind == Kind::Transient => {}
+                Err(fault) => return Err(fault),
+            }
+        }
         let bytes = body.unwrap_or_default();
         let entry = Entry {
             page,
@@ -138,6 +154,7 @@ impl<'a> Store<'a> {
             self.open = Some(Open {
                 writer: ChunkWriter::new().map_err(|error| unwritten(&error))?,
                 fetched: Fetched::default(),
+                newest: None,
                 began: self.env.clock.elapsed(),
             });
         }
@@ -168,6 +185,7 @@ impl<'a> Store<'a> {
         let header = ChunkHeader {
             fetched: open.fetched,
             next,
+            newest: open.newest,
         };
         let chunk = open
             .writer
@@ -178,6 +196,11 @@ impl<'a> Store<'a> {
         self.note(&header);
         Ok(())
     }
+}
+
+fn bookmark_of<'a>(run: &'a Run, slice: &Slice) -> Option<(&'a Bookmark, &'a Records)> {
+    let resource = run.pipeline.definition.resources.get(&slice.resource)?;
+    Some((resource.bookmark.as_ref()?, &resource.records))
 }
 
 /// Reads where the fetch goes on from what a chunk holds.

@@ -59,7 +59,7 @@ pub async fn find(
     if let ForEach::Parents(_) = &resource.for_each {
         return rows(run, period, name, resource, env).await;
     }
-    let values = run.pipeline.values(period);
+    let values = run.values(name, period);
     let mut traffic = Traffic::default();
     let mut listed = Listed::default();
     if let Some(listing) = resource.for_each.listing() {
@@ -105,7 +105,8 @@ async fn rows(
 ) -> Result<Found, Fault> {
     let mut reader = Reader {
         run,
-        values: run.pipeline.values(period),
+        period,
+        values: run.values(name, period),
         env,
         traffic: Traffic::default(),
         doubled: 0,
@@ -123,6 +124,7 @@ async fn rows(
 /// Reads parents, and theirs before them.
 struct Reader<'a> {
     run: &'a Run,
+    period: &'a Period,
     values: Values,
     env: &'a Env,
     traffic: Traffic,
@@ -167,7 +169,7 @@ impl<'a> Reader<'a> {
             let parent = self.resource(&listing.resource.value)?;
             let asked = self.parents(name, parent).await?;
             for of in &asked {
-                self.pages(parent, of, |answer| {
+                self.pages(&listing.resource.value, parent, of, |answer| {
                     rows.read(answer, &parent.records, &listing.id)
                 })
                 .await?;
@@ -186,7 +188,7 @@ impl<'a> Reader<'a> {
         };
         let asked = self.parents(name, parent).await?;
         for of in &asked {
-            self.pages(parent, of, |answer| rows.read(answer, &taken, of))
+            self.pages(name, parent, of, |answer| rows.read(answer, &taken, of))
                 .await?;
         }
         self.doubled += rows.doubled();
@@ -203,11 +205,12 @@ impl<'a> Reader<'a> {
     /// Hands every page of a resource to `read`.
     async fn pages(
         &mut self,
+        name: &Name,
         resource: &ResourceDefinition,
         of: &Parent,
         mut read: impl FnMut(&Answer) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let values = of.onto(&self.values);
+        let values = of.onto(&self.run.values(name, self.period));
         let source = &self.run.pipeline.definition.source;
         let session = self.env.sources.session(source, &values)?;
         let mut token = resource.paginate.first();

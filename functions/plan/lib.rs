@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use edge::env::Env;
 use edge::ledger::Ledger;
 use edge::run::{self, StoredPlan, StoredRun};
+use edge::session::Traffic;
 use pipeline::definition::Pipeline;
 use pipeline::fault::Fault;
 use pipeline::layout::RunKeys;
@@ -15,6 +16,7 @@ use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRef, Slice, Sli
 use step::Step;
 
 mod ids;
+mod reaches;
 
 /// The step.
 pub struct Plan;
@@ -34,18 +36,25 @@ impl Step for Plan {
             env.meter.expect(planned.pages, planned.output.slices.count);
             return Ok(planned.output);
         }
-        let stored = stored_run(&input, env).await?;
+        let mut traffic = Traffic::default();
+        let stored = stored_run(&input, &mut traffic, env).await?;
         let run_definition = keys.definition();
         run::store(&env.objects, &run_definition, &stored).await?;
         let run_read = run::Run::load(&env.objects, &run).await?;
-        let slices = slices(&run_read, env).await?;
+        let mut slices = slices(&run_read, env).await?;
+        slices.found.sent += traffic.sent;
+        slices.found.retried += traffic.retried;
         let generation = note_planned(&run_read, env).await?;
         finish(&run_read, slices, generation, env).await
     }
 }
 
 /// Everything that the run is to know later, as it is now.
-async fn stored_run(input: &PlanInput, env: &Env) -> Result<StoredRun, Fault> {
+async fn stored_run(
+    input: &PlanInput,
+    traffic: &mut Traffic,
+    env: &Env,
+) -> Result<StoredRun, Fault> {
     let request = &input.request;
     let bundle = env.definitions.load(&request.pipeline)?;
     let pipeline = bundle
@@ -59,7 +68,9 @@ async fn stored_run(input: &PlanInput, env: &Env) -> Result<StoredRun, Fault> {
         .map_err(Fault::bad_definition)?;
     let ledger = known_windows(&request.pipeline, &asked, env).await?;
     let periods = plan::left_to_do(&pipeline.definition, request, asked, &ledger);
+    let reaches = reaches::of(&pipeline, request, &periods, traffic, env).await?;
     Ok(StoredRun {
+        reaches,
         bundle,
         parameters: pipeline.parameters,
         request: request.clone(),
@@ -74,6 +85,10 @@ async fn known_windows(
     env: &Env,
 ) -> Result<HashMap<String, WindowEntry>, Fault> {
     let ledger = Ledger::new(&env.objects, pipeline);
+    if asked.len() > ONE_BY_ONE {
+        let entries = ledger.entries().await?.into_iter();
+        return Ok(entries.map(|entry| (entry.window.clone(), entry)).collect());
+    }
     let mut known = HashMap::new();
     for period in asked {
         if let Some(entry) = ledger.entry(&period.key).await? {
@@ -82,6 +97,9 @@ async fn known_windows(
     }
     Ok(known)
 }
+
+/// Up to so many windows are looked up one by one.
+const ONE_BY_ONE: usize = 30;
 
 /// What the slices are, and what finding out took.
 struct Planned {

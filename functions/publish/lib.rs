@@ -15,6 +15,7 @@ use pipeline::report::Manifest;
 use pipeline::run::{PublishInput, PublishOutput, PublishStatus, SkippableStep};
 use step::Step;
 
+mod bookmarks;
 mod failure;
 mod gathered;
 mod publication;
@@ -68,6 +69,7 @@ async fn publish(run: &Run, env: &Env) -> Result<PublishStatus, Fault> {
     let status = switch(run, &publication, env).await?;
     if status != PublishStatus::Skipped {
         note(run, &WindowEvent::Published(gathered.rows()), env).await?;
+        bookmarks::advance(run, &gathered, env).await?;
     }
     record::store(run, &gathered, status, checks, env).await?;
     Ok(status)

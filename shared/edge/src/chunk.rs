@@ -22,6 +22,9 @@ pub struct ChunkHeader {
     pub fetched: Fetched,
     /// The token of the page after the last one in here; none when the slice is complete.
     pub next: Option<Value>,
+    /// The newest value of a bookmark among the records in here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
 }
 
 /// One answer in a chunk.
@@ -155,6 +158,7 @@ mod tests {
                 ..Fetched::default()
             },
             next: Some(json!({"position": 2})),
+            newest: None,
         };
         let bytes = writer.finish(&header).expect("finish");
         (header, bytes)

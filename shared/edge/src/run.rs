@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use pipeline::bookmark::Reach;
 use pipeline::definition::{Bundle, Pipeline};
 use pipeline::fault::Fault;
 use pipeline::lake::Order;
@@ -29,6 +30,9 @@ pub struct StoredRun {
     pub started_at: String,
     /// The windows that the run is for, oldest first.
     pub windows: Vec<String>,
+    /// Between which values resources with a bookmark are read.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub reaches: IndexMap<Name, Reach>,
 }
 
 /// What plan decided; its presence says that the plan is complete.
@@ -64,6 +68,8 @@ pub struct Run {
     pub started_at: Timestamp,
     /// The windows that the run is for, oldest first.
     pub periods: Vec<Period>,
+    /// Between which values resources with a bookmark are read.
+    pub reaches: IndexMap<Name, Reach>,
 }
 
 impl Run {
@@ -92,6 +98,7 @@ impl Run {
             request: stored.request,
             started_at,
             periods,
+            reaches: stored.reaches,
         })
     }
 
@@ -115,7 +122,17 @@ impl Run {
     /// The resource that a slice reads, and what its templates are filled from.
     pub fn resource(&self, slice: &Slice) -> Result<(&ResourceDefinition, Values), Fault> {
         let period = self.period(&slice.window)?;
-        Ok((self.resource_of(slice)?, self.pipeline.values(period)))
+        let resource = self.resource_of(slice)?;
+        Ok((resource, self.values(&slice.resource, period)))
+    }
+
+    /// What the templates of a resource are filled from in a window.
+    pub fn values(&self, resource: &str, period: &Period) -> Values {
+        let mut values = self.pipeline.values(period);
+        if let Some(reach) = self.reaches.get(resource) {
+            reach.add_to(&mut values);
+        }
+        values
     }
 
     /// The keys of the run that has the raw pages of a slice.
@@ -136,7 +153,7 @@ impl Run {
         let windowed = schedule.is_some_and(|schedule| schedule.window.is_some());
         Ok(Order {
             as_of: match windowed {
-                true => newest.window.start.to_string(),
+                true => newest.window.order(),
                 false => self.started_at.to_string(),
             },
             generation: plan.generation,

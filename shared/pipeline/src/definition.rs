@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bookmark::BOOKMARK;
 use crate::data_check::{self, Check};
 use crate::decode::{Decoded, decode};
 use crate::destination::Destinations;
@@ -15,7 +16,7 @@ use crate::model::{self, Model, PlannedModel, Scope};
 use crate::name::Name;
 use crate::number::Values;
 use crate::parameter::{self, Parameters};
-use crate::plan::{self, Period};
+use crate::plan::Period;
 use crate::problem::{Located, Problem, Problems, suggestion};
 use crate::resource::ResourceDefinition;
 use crate::schedule::Schedule;
@@ -193,6 +194,9 @@ impl Definition {
         let values = self.value_names();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         parameter::check(&self.parameters, problems);
+        if let Some(schedule) = &self.schedule {
+            schedule.check(problems);
+        }
         self.source.check(&values, problems);
         self.check_address(problems);
         check_resources(&self.resources, &values, problems);
@@ -227,8 +231,13 @@ impl Definition {
     fn of_resource(&self) -> BTreeMap<&str, Vec<String>> {
         let resources = self.resources.iter();
         let own = resources.filter(|(_, resource)| !resource.for_each.is_batched());
-        own.map(|(name, resource)| (name.as_ref(), resource.names(&self.resources)))
-            .collect()
+        own.map(|(name, resource)| {
+            let names = resource.names(&self.resources).into_iter();
+            // The bookmark is for requests; rows have the value itself.
+            let names = names.filter(|name| !name.starts_with(BOOKMARK));
+            (name.as_ref(), names.collect())
+        })
+        .collect()
     }
 
     fn reference_names(&self) -> impl Iterator<Item = &str> {
@@ -387,6 +396,13 @@ impl Definition {
             .collect()
     }
 
+    /// Whether a resource is read on from where the last run ended.
+    pub fn has_bookmarks(&self) -> bool {
+        self.resources
+            .values()
+            .any(|resource| resource.bookmark.is_some())
+    }
+
     /// The database that tables are published in.
     pub fn database(&self) -> &str {
         self.destinations
@@ -436,13 +452,12 @@ fn header(csv: &str) -> Vec<String> {
 impl Pipeline {
     /// What templates are filled from in a slice of that window.
     pub fn values(&self, period: &Period) -> Values {
-        let zone = plan::zone(&self.definition);
         let parameters = self.parameters.iter();
         let mut values: Values = parameters
             .map(|(name, value)| (name.to_string(), value.clone()))
             .collect();
         for part in Window::PARTS {
-            if let Some(value) = period.window.value(part, &zone) {
+            if let Some(value) = period.window.value(part) {
                 values.insert(format!("window.{part}"), value);
             }
         }
@@ -451,12 +466,11 @@ impl Pipeline {
 
     /// What SQL may refer to in a run whose newest window is `period`.
     pub fn scope(&self, period: &Period) -> Scope {
-        let zone = plan::zone(&self.definition);
         let parameters = self.parameters.iter();
         let parameters = parameters.map(|(name, value)| (name.to_string(), value.clone()));
         let parts = Window::PARTS.iter();
         let window = parts.filter_map(|part| {
-            let value = period.window.value(part, &zone)?;
+            let value = period.window.value(part)?;
             Some(((*part).to_owned(), value))
         });
         self.definition

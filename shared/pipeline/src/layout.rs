@@ -10,6 +10,7 @@
 //!                      /staged/<slice>.json    what load staged of it
 //!                      /manifest.json          counts, checks and what was published
 //! ledger/<pipeline>/<window>.json              the state of a window
+//! bookmarks/<pipeline>/<resource>.json         how far a resource was read
 //! ```
 
 use crate::name::Name;
@@ -122,4 +123,14 @@ pub fn windows(pipeline: &Name) -> String {
 /// The ledger's entry of a window.
 pub fn window(pipeline: &Name, window: &str) -> String {
     format!("{}{window}.json", windows(pipeline))
+}
+
+/// Where the bookmarks of a pipeline stand.
+pub fn bookmarks(pipeline: &Name) -> String {
+    format!("bookmarks/{pipeline}/")
+}
+
+/// How far a resource was read.
+pub fn bookmark(pipeline: &Name, resource: &str) -> String {
+    format!("{}{resource}.json", bookmarks(pipeline))
 }

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod auth;
 pub mod balance;
+pub mod bookmark;
 pub mod csv;
 pub mod data_check;
 pub mod decode;
@@ -40,6 +41,7 @@ pub mod secret;
 pub mod share;
 pub mod source;
 pub mod sql;
+pub mod status;
 pub mod table;
 pub mod template;
 pub mod value;

@@ -9,6 +9,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::bookmark::Bookmark;
 use crate::fault::Fault;
 use crate::for_each::ForEach;
 use crate::header::HeaderName;
@@ -53,6 +54,8 @@ pub struct ResourceDefinition {
     /// For which ids it is asked.
     #[serde(default)]
     pub for_each: ForEach,
+    /// How far it was read, where a run reads on from the last one.
+    pub bookmark: Option<Bookmark>,
     /// What status codes mean.
     #[serde(default)]
     pub outcomes: Outcomes,
@@ -109,6 +112,7 @@ impl ResourceDefinition {
     /// The names that its templates may use besides those known everywhere: its parents' values and theirs.
     pub fn names(&self, resources: &IndexMap<Name, ResourceDefinition>) -> Vec<String> {
         let mut names = self.for_each.names();
+        names.extend(self.bookmark.iter().flat_map(Bookmark::names));
         let mut ahead = match &self.for_each {
             ForEach::Parents(_) => self.for_each.parents(),
             _ => Vec::new(),
@@ -185,6 +189,12 @@ impl PathTemplate {
             }
         }
         Ok(filled)
+    }
+}
+
+impl PathTemplate {
+    pub(crate) fn template(&self) -> &Template {
+        &self.0
     }
 }
 

@@ -5,12 +5,13 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::window::{Window, WindowLength};
+use crate::problem::{Located, Problems};
+use crate::window::{End, Window, WindowLength};
 
 /// Schedule.
 ///
 /// When the pipeline runs by itself on AWS, and the windows of time that its runs are for.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// EventBridge cron: minutes hours day-of-month month day-of-week year.
@@ -20,24 +21,81 @@ pub struct Schedule {
     pub timezone: Zone,
     /// Length of a window. Without one the pipeline is a snapshot: every run reads the source as it is now.
     #[serde(default)]
-    pub window: Option<WindowLength>,
+    pub window: Option<Located<WindowLength>>,
     /// How many complete windows to leave alone before the newest one that is read.
     #[serde(default)]
     pub lag: u32,
+    /// How many published windows before the newest one a run reads again, because their data may come late.
+    #[serde(default)]
+    pub look_back: u32,
+    /// How many windows before the newest one a run makes up for, where no run has published them.
+    #[serde(default)]
+    pub catch_up: u32,
+    /// The first window that there is: `2026-01-01`. None before it is read or missing.
+    pub start: Option<Located<String>>,
 }
 
 impl Schedule {
-    /// The newest window to read at `now`; none for a snapshot.
+    /// The newest window to read at `now`; none for a snapshot, or where no window is complete yet.
     pub fn last_complete(&self, now: Timestamp) -> Option<Window> {
-        let length = self.window?;
-        Some(Window::last_complete(
-            length,
-            self.lag,
-            now,
-            &self.timezone.0,
-        ))
+        let length = self.window.as_ref()?;
+        let last = Window::last_complete(length, self.lag, now, &self.timezone.0)?;
+        match self.first() {
+            Some(first) if last.start < first.start => None,
+            _ => Some(last),
+        }
+    }
+
+    /// The first window that there is, where that is said.
+    pub fn first(&self) -> Option<Window> {
+        let (length, start) = (self.window.as_ref()?, self.start.as_ref()?);
+        Window::parse(length, &self.timezone.0, start, End::First).ok()
+    }
+
+    /// The windows that a run at `now` is for where none is asked for, oldest first: the newest one, and those
+    /// before it that may be made up for or read again.
+    pub fn due(&self, now: Timestamp) -> Vec<Window> {
+        let first = self.first().map(|first| first.start);
+        let newest = self.last_complete(now);
+        let windows = std::iter::successors(newest, Window::previous);
+        let windows = windows.take_while(|window| first.is_none_or(|first| window.start >= first));
+        let count = self.look_back.max(self.catch_up) as usize + 1;
+        let mut windows: Vec<Window> = windows.take(count).collect();
+        windows.reverse();
+        windows
+    }
+
+    /// Notes what does not fit together.
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        let Some(length) = &self.window else {
+            if let Some(start) = &self.start {
+                problems.add_with(
+                    start.at,
+                    "a snapshot has no past windows, so it has no first one",
+                    "add `window`, or take `start` out",
+                );
+            }
+            return;
+        };
+        if let Some(start) = &self.start
+            && let Err(wrong) = Window::parse(length, &self.timezone.0, start, End::First)
+        {
+            problems.add_sentence(start.at, &wrong);
+        }
+        for (what, count) in [("look_back", self.look_back), ("catch_up", self.catch_up)] {
+            if count > MOST {
+                problems.add_with(
+                    length.at,
+                    format!("`{what}: {count}` asks every run to look at more than {MOST} windows"),
+                    "take fewer, and read older windows with `--from` and `--to`",
+                );
+            }
+        }
     }
 }
+
+/// How many windows before the newest one every run looks at, at most.
+const MOST: u32 = 10_000;
 
 /// A time zone of the tzdb, `Europe/London`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::address::{Reach, is_this_machine};
 use crate::auth::{self, Auth, Grant, Identity, Material, Moment, Obtain, Rotated};
+use crate::bookmark::BOOKMARK;
 use crate::fault::Fault;
 use crate::for_each::{ForEach, ID, PARENT};
 use crate::header::{HeaderName, checked_value};
@@ -18,7 +19,7 @@ use crate::patience::Retry;
 use crate::problem::{Located, Location, Problems};
 use crate::rate::{Pace, Rate};
 use crate::request::{Answer, Method, Request, drop_query, push_query};
-use crate::resource::{Ask, ResourceDefinition};
+use crate::resource::{Ask, PathTemplate, ResourceDefinition};
 use crate::secret::{OrSecret, Secret, SecretName, Secrets};
 use crate::template::Template;
 
@@ -346,7 +347,17 @@ impl Source {
         if let Some(body) = &resource.body {
             request.body = Some(body.fill_with(values, &added.body)?);
         }
-        request.headers = self.headers(resource, values)?;
+        request.headers = self.headers(Some(resource), values)?;
+        Ok(request)
+    }
+
+    /// A plain GET of a path, without credentials.
+    pub fn asking(&self, path: &PathTemplate, values: &Values) -> Result<Request, Fault> {
+        let mut url = self.base.clone();
+        let path = path.fill(values)?;
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        let mut request = Request::get(url);
+        request.headers = self.headers(None, values)?;
         Ok(request)
     }
 
@@ -506,7 +517,7 @@ impl Source {
 
     fn headers(
         &self,
-        resource: &ResourceDefinition,
+        resource: Option<&ResourceDefinition>,
         values: &Values,
     ) -> Result<Vec<(String, String)>, Fault> {
         let ours = self.definition.headers.iter();
@@ -514,10 +525,8 @@ impl Source {
             OrSecret::Plain(template) => Some((name, template)),
             OrSecret::Secret(_) => None,
         });
-        let theirs = resource
-            .headers
-            .iter()
-            .map(|(name, value)| (name, &value.value));
+        let theirs = resource.into_iter().flat_map(|resource| &resource.headers);
+        let theirs = theirs.map(|(name, value)| (name, &value.value));
         let mut headers = IndexMap::from(usual_headers());
         for (name, template) in ours.chain(theirs) {
             let value = fill(template, values, &format!("header `{name}`"))?;
@@ -606,6 +615,19 @@ fn check_resource(
                     format!("write `{{{}}}` in its path, query, headers or body", names[0]),
                 );
             }
+        }
+    }
+    if let Some(bookmark) = &resource.bookmark {
+        bookmark.check(problems);
+        if let Some(until) = &bookmark.until {
+            check_references(until.path.at, until.path.template(), known, problems);
+        }
+        if !references.contains(&BOOKMARK) {
+            problems.add_with(
+                bookmark.start.at,
+                format!("no request of `{name}` holds the bookmark, so all would be read again and again"),
+                "write `{bookmark}` in its query or body",
+            );
         }
     }
     let by_id = matches!(resource.for_each, ForEach::Listing(_) | ForEach::Range(_));

@@ -3,135 +3,174 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-/// How long a window is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum WindowLength {
-    /// One clock hour.
-    Hour,
-    /// One calendar day.
-    Day,
-    /// One calendar month.
-    Month,
-}
+mod boundary;
+mod length;
 
-/// One window: from its start to the start of the next, in local time of the pipeline's zone.
+pub use length::{Every, Named, Spans, WindowLength};
+
+/// One window: from its first moment to the first moment after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// How long it is.
-    pub length: WindowLength,
-    /// Its first moment, local.
-    pub start: DateTime,
+    length: WindowLength,
+    zone: TimeZone,
+    /// Its first moment.
+    pub start: Timestamp,
+    /// The first moment after it.
+    pub end: Timestamp,
+    key: String,
+}
+
+/// Which end of a range a text stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The first window of what it names.
+    First,
+    /// The last one.
+    Last,
 }
 
 impl Window {
-    /// The window that holds `moment`.
-    pub fn holding(length: WindowLength, moment: DateTime) -> Self {
-        let day = moment.date();
-        let start = match length {
-            WindowLength::Hour => day.at(moment.hour(), 0, 0, 0),
-            WindowLength::Day => day.at(0, 0, 0, 0),
-            WindowLength::Month => day.first_of_month().at(0, 0, 0, 0),
+    /// The window that holds `moment`; among named spans, there may be none.
+    pub fn holding(length: &WindowLength, moment: Timestamp, zone: &TimeZone) -> Option<Self> {
+        let (key, start, end) = match length {
+            WindowLength::Hour => clock(moment, 60, zone),
+            WindowLength::Every(Every::Minutes(minutes)) => clock(moment, *minutes, zone),
+            WindowLength::Day => days(moment, 1, zone),
+            WindowLength::Every(Every::Days(count)) => days(moment, *count, zone),
+            WindowLength::Month => months(moment, 1, zone),
+            WindowLength::Every(Every::Months(count)) => months(moment, *count, zone),
+            WindowLength::Named(spans) => {
+                let mut spans = spans.all().iter().map(|span| of_span(span, zone));
+                spans.find(|(_, start, end)| *start <= moment && moment < *end)?
+            }
         };
-        Window { length, start }
+        Some(Window {
+            length: length.clone(),
+            zone: zone.clone(),
+            start,
+            end,
+            key,
+        })
     }
 
     /// The last window that is complete at `now`, `lag` windows further back.
-    pub fn last_complete(length: WindowLength, lag: u32, now: Timestamp, zone: &TimeZone) -> Self {
-        let current = Window::holding(length, zone.to_datetime(now));
-        (0..=lag).fold(current, |window, _| window.previous())
-    }
-
-    /// The window before.
-    pub fn previous(&self) -> Self {
-        self.shifted(-1)
-    }
-
-    /// The window after.
-    pub fn next(&self) -> Self {
-        self.shifted(1)
-    }
-
-    fn shifted(&self, by: i64) -> Self {
-        let span = match self.length {
-            WindowLength::Hour => by.hours(),
-            WindowLength::Day => by.days(),
-            WindowLength::Month => by.months(),
+    pub fn last_complete(
+        length: &WindowLength,
+        lag: u32,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Option<Self> {
+        let last = match length {
+            WindowLength::Named(spans) => {
+                let spans = spans.all().iter().rev();
+                let mut starts = spans.map(|span| of_span(span, zone));
+                let (_, start, _) = starts.find(|(_, _, end)| *end <= now)?;
+                Window::holding(length, start, zone)?
+            }
+            _ => Window::holding(length, now, zone)?.previous()?,
         };
-        Window {
-            length: self.length,
-            start: self.start.saturating_add(span),
+        (0..lag).try_fold(last, |window, _| window.previous())
+    }
+
+    /// The window before, if there is one.
+    pub fn previous(&self) -> Option<Self> {
+        if let WindowLength::Named(spans) = &self.length {
+            let spans = spans.all();
+            let at = spans.iter().position(|span| span.name == self.key)?;
+            let (_, start, _) = of_span(spans.get(at.checked_sub(1)?)?, &self.zone);
+            return Window::holding(&self.length, start, &self.zone);
         }
+        let before = self.start.checked_sub(1.nanosecond()).ok()?;
+        Window::holding(&self.length, before, &self.zone)
+    }
+
+    /// The window after, if there is one.
+    pub fn next(&self) -> Option<Self> {
+        if let WindowLength::Named(spans) = &self.length {
+            let spans = spans.all();
+            let at = spans.iter().position(|span| span.name == self.key)?;
+            let (_, start, _) = of_span(spans.get(at + 1)?, &self.zone);
+            return Window::holding(&self.length, start, &self.zone);
+        }
+        Window::holding(&self.length, self.end, &self.zone).filter(|next| next.start > self.start)
     }
 
     /// All windows from `first` to `last`, both included.
-    pub fn range(first: Window, last: &Window) -> Vec<Window> {
-        let mut windows = Vec::new();
-        let mut window = first;
-        while window.start <= last.start {
-            let next = window.next();
-            windows.push(std::mem::replace(&mut window, next));
-        }
-        windows
+    pub fn range(first: Window, last: &Window) -> impl Iterator<Item = Window> + use<> {
+        let end = last.start;
+        std::iter::successors(Some(first), Window::next)
+            .take_while(move |window| window.start <= end)
     }
 
-    /// Reads `2026-11-20`, `2026-11-20T07` or `2026-11` as the window that begins there.
-    pub fn parse(length: WindowLength, text: &str) -> Result<Self, String> {
-        let month = format!("{text}-01");
-        let hour = format!("{text}:00");
-        let start = match (length, text.len()) {
-            (WindowLength::Month, 7) => month.parse::<Date>().map(|date| date.at(0, 0, 0, 0)).ok(),
-            (WindowLength::Hour, 13) => hour.parse::<DateTime>().ok(),
-            (_, 10) => text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)).ok(),
-            _ => None,
+    /// Reads what a person writes for a window, or for several of which the first or the last is meant:
+    /// `2026-11-20T07`, `2026-11-20`, `2026-11`, a name.
+    pub fn parse(
+        length: &WindowLength,
+        zone: &TimeZone,
+        text: &str,
+        end: End,
+    ) -> Result<Self, String> {
+        let (first, after) = span(length, zone, text)
+            .ok_or_else(|| format!("`{text}` is not a window; write {}", length.example()))?;
+        let is_moment = after == first;
+        let moment = match end {
+            End::First => first,
+            End::Last if is_moment => first,
+            End::Last => after.saturating_sub(1.nanosecond()).unwrap_or(first),
         };
-        match start {
-            Some(start) => Ok(Window::holding(length, start)),
-            None => Err(format!(
-                "`{text}` is not a window; write {}",
-                length.example()
+        let window = Window::holding(length, moment, zone);
+        let window =
+            window.ok_or_else(|| format!("no window holds {text}; write {}", length.example()))?;
+        match is_moment && window.start != first {
+            true => Err(format!(
+                "no window begins at {text}; the one that holds it is {window}"
             )),
+            false => Ok(window),
         }
     }
 
     /// Its name in the ledger and in partitions: `2026-11-20`, `2026-11-20T07`, `2026-11`.
+    ///
+    /// A time that the clock shows again has `.2` behind it.
     pub fn key(&self) -> String {
+        self.key.clone()
+    }
+
+    /// What tells which of two windows of one pipeline is the later, as text.
+    pub fn order(&self) -> String {
         match self.length {
-            WindowLength::Hour => self.start.strftime("%Y-%m-%dT%H").to_string(),
-            WindowLength::Day => self.start.strftime("%Y-%m-%d").to_string(),
-            WindowLength::Month => self.start.strftime("%Y-%m").to_string(),
+            // Clocks that are put back by hours show times out of order.
+            WindowLength::Hour | WindowLength::Every(_) => self.start.to_string(),
+            _ => self.zone.to_datetime(self.start).to_string(),
         }
     }
 
     /// What a template knows of the window as `{window.<part>}`.
-    pub fn value(&self, part: &str, zone: &TimeZone) -> Option<String> {
-        let instant = |local: DateTime| {
-            let zoned = zone.to_ambiguous_zoned(local).compatible().ok()?;
-            Some(zoned.timestamp())
-        };
-        let end = self.next().start;
+    pub fn value(&self, part: &str) -> Option<String> {
+        let local = self.zone.to_datetime(self.start);
         Some(match part {
             "key" => self.key(),
-            "date" => self.start.strftime("%Y-%m-%d").to_string(),
-            "hour" => self.start.strftime("%H").to_string(),
-            "month" => self.start.strftime("%m").to_string(),
-            "year" => self.start.strftime("%Y").to_string(),
-            "start" => instant(self.start)?.to_string(),
-            "end" => instant(end)?.to_string(),
-            "start_unix" => instant(self.start)?.as_second().to_string(),
-            "end_unix" => instant(end)?.as_second().to_string(),
-            "end_date" => end.strftime("%Y-%m-%d").to_string(),
-            _ => return None,
+            "date" => local.strftime("%Y-%m-%d").to_string(),
+            "hour" => local.strftime("%H").to_string(),
+            "month" => local.strftime("%m").to_string(),
+            "year" => local.strftime("%Y").to_string(),
+            "end_date" => {
+                let end = self.zone.to_datetime(self.end);
+                end.strftime("%Y-%m-%d").to_string()
+            }
+            "last_date" => {
+                let last = self.end.saturating_sub(1.nanosecond()).ok()?;
+                self.zone.to_datetime(last).strftime("%Y-%m-%d").to_string()
+            }
+            _ => return span_value(self.start, self.end, part),
         })
     }
 
     /// The parts that [`Window::value`] knows.
-    pub const PARTS: [&'static str; 10] = [
+    pub const PARTS: [&'static str; 17] = [
         "key",
         "date",
         "hour",
@@ -142,73 +181,154 @@ impl Window {
         "start_unix",
         "end_unix",
         "end_date",
+        "last_date",
+        "start_unix_ms",
+        "end_unix_ms",
+        "last",
+        "last_unix",
+        "utc_date",
+        "utc_hour",
     ];
+
+    /// The parts that tell where it begins, and where it ends: what a part of a window has too.
+    pub const STARTS: [&'static str; 3] = ["start", "start_unix", "start_unix_ms"];
+    /// See [`Window::STARTS`].
+    pub const ENDS: [&'static str; 5] = ["end", "end_unix", "end_unix_ms", "last", "last_unix"];
 }
 
-impl WindowLength {
-    fn example(self) -> &'static str {
-        match self {
-            WindowLength::Hour => "an hour such as 2026-11-20T07",
-            WindowLength::Day => "a day such as 2026-11-20",
-            WindowLength::Month => "a month such as 2026-11",
+/// What is known of a span by its ends alone: of a window, or of a part of one.
+pub fn span_value(start: Timestamp, end: Timestamp, part: &str) -> Option<String> {
+    let last = || end.saturating_sub(1.second()).ok();
+    Some(match part {
+        "start" => start.to_string(),
+        "end" => end.to_string(),
+        "start_unix" => start.as_second().to_string(),
+        "end_unix" => end.as_second().to_string(),
+        "start_unix_ms" => start.as_millisecond().to_string(),
+        "end_unix_ms" => end.as_millisecond().to_string(),
+        "last" => last()?.to_string(),
+        "last_unix" => last()?.as_second().to_string(),
+        "utc_date" => start.strftime("%Y-%m-%d").to_string(),
+        "utc_hour" => start.strftime("%Y-%m-%dT%H").to_string(),
+        _ => return None,
+    })
+}
+
+type Bounds = (String, Timestamp, Timestamp);
+
+fn clock(moment: Timestamp, minutes: u32, zone: &TimeZone) -> Bounds {
+    let seconds = i64::from(minutes) * 60;
+    let start = boundary::clock_floor(moment, seconds, zone);
+    let end = boundary::clock_next(start, seconds, zone);
+    let local = zone.to_datetime(start);
+    let format = match minutes % 60 {
+        0 => "%Y-%m-%dT%H",
+        _ => "%Y-%m-%dT%H%M",
+    };
+    let again = if is_again(local, start, zone) {
+        ".2"
+    } else {
+        ""
+    };
+    (format!("{}{again}", local.strftime(format)), start, end)
+}
+
+/// Whether the clock shows this time for the second time.
+fn is_again(local: DateTime, moment: Timestamp, zone: &TimeZone) -> bool {
+    match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Fold { after, .. } => after.to_timestamp(local).ok() == Some(moment),
+        _ => false,
+    }
+}
+
+/// A Monday, from which days are counted.
+const MONDAY: Date = jiff::civil::date(1970, 1, 5);
+
+fn days(moment: Timestamp, count: u32, zone: &TimeZone) -> Bounds {
+    let count = i64::from(count);
+    let floor = |day: Date| {
+        let since = MONDAY
+            .until(day)
+            .map_or(0, |span| i64::from(span.get_days()));
+        day.saturating_sub(since.rem_euclid(count).days())
+    };
+    let next = |day: Date| day.saturating_add(count.days());
+    let (day, start, end) = boundary::of_days(moment, zone, floor, next);
+    (day.strftime("%Y-%m-%d").to_string(), start, end)
+}
+
+fn months(moment: Timestamp, count: u32, zone: &TimeZone) -> Bounds {
+    let count = i64::from(count);
+    let floor = |day: Date| {
+        let over = i64::from(day.month() - 1) % count;
+        day.first_of_month().saturating_sub(over.months())
+    };
+    let next = |day: Date| day.saturating_add(count.months());
+    let (day, start, end) = boundary::of_days(moment, zone, floor, next);
+    (day.strftime("%Y-%m").to_string(), start, end)
+}
+
+fn of_span(span: &Named, zone: &TimeZone) -> Bounds {
+    let after = span.to.saturating_add(1.day());
+    (
+        span.name.clone(),
+        boundary::day_start(span.from, zone),
+        boundary::day_start(after, zone),
+    )
+}
+
+/// The first moment of what a text names and the first after it; a time of the day is one moment.
+fn span(length: &WindowLength, zone: &TimeZone, text: &str) -> Option<(Timestamp, Timestamp)> {
+    if let WindowLength::Named(spans) = length
+        && let Some(span) = spans.all().iter().find(|span| span.name == text)
+    {
+        let (_, start, end) = of_span(span, zone);
+        return Some((start, end));
+    }
+    let of_days = |day: Date, after: Date| {
+        Some((
+            boundary::day_start(day, zone),
+            boundary::day_start(after, zone),
+        ))
+    };
+    let (time, again) = match text.strip_suffix(".2") {
+        Some(time) => (time, true),
+        None => (text, false),
+    };
+    let is_clock = matches!(
+        length,
+        WindowLength::Hour | WindowLength::Every(Every::Minutes(_))
+    );
+    match time.len() {
+        7 if !again => {
+            let day: Date = format!("{time}-01").parse().ok()?;
+            of_days(day, day.saturating_add(1.month()))
         }
+        10 if !again => {
+            let day: Date = time.parse().ok()?;
+            of_days(day, day.saturating_add(1.day()))
+        }
+        13 | 15 if is_clock => {
+            let (hour, minutes) = time.split_at(13);
+            let minutes = if minutes.is_empty() { "00" } else { minutes };
+            let local: DateTime = format!("{hour}:{minutes}").parse().ok()?;
+            let moment = match (zone.to_ambiguous_timestamp(local).offset(), again) {
+                (AmbiguousOffset::Unambiguous { offset }, false) => offset.to_timestamp(local),
+                (AmbiguousOffset::Fold { before, .. }, false) => before.to_timestamp(local),
+                (AmbiguousOffset::Fold { after, .. }, true) => after.to_timestamp(local),
+                _ => return None,
+            };
+            moment.ok().map(|moment| (moment, moment))
+        }
+        _ => None,
     }
 }
 
 impl fmt::Display for Window {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.key())
+        formatter.write_str(&self.key)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn window(length: WindowLength, text: &str) -> Window {
-        Window::parse(length, text).expect(text)
-    }
-
-    #[test]
-    fn the_last_complete_window_is_counted_in_local_time() {
-        let zone = TimeZone::get("Europe/London").expect("zone");
-        let now: Timestamp = "2026-06-30T23:30:00Z".parse().expect("instant"); // 00:30 on 1 July there
-        for (length, lag, key) in [
-            (WindowLength::Day, 0, "2026-06-30"),
-            (WindowLength::Day, 1, "2026-06-29"),
-            (WindowLength::Hour, 0, "2026-06-30T23"),
-            (WindowLength::Month, 0, "2026-06"),
-        ] {
-            assert_eq!(Window::last_complete(length, lag, now, &zone).key(), key);
-        }
-    }
-
-    #[test]
-    fn a_range_holds_both_ends() {
-        let first = window(WindowLength::Day, "2026-02-27");
-        let last = window(WindowLength::Day, "2026-03-01");
-        let keys: Vec<String> = Window::range(first, &last)
-            .iter()
-            .map(Window::key)
-            .collect();
-        assert_eq!(keys, ["2026-02-27", "2026-02-28", "2026-03-01"]);
-    }
-
-    #[test]
-    fn a_day_of_23_hours_ends_where_the_next_begins() {
-        let zone = TimeZone::get("Europe/London").expect("zone");
-        let day = window(WindowLength::Day, "2026-03-29");
-        let value = |part| day.value(part, &zone);
-        assert_eq!(value("start").as_deref(), Some("2026-03-29T00:00:00Z"));
-        assert_eq!(value("end").as_deref(), Some("2026-03-29T23:00:00Z"));
-        assert_eq!(value("nonsense"), None);
-    }
-
-    #[test]
-    fn what_is_no_window_is_refused_with_an_example() {
-        for text in ["", "2026", "2026-13-01", "20261120", "2026-11-20T25"] {
-            let error = Window::parse(WindowLength::Day, text).expect_err(text);
-            assert!(error.contains("2026-11-20"), "{error}");
-        }
-    }
-}
+mod tests;

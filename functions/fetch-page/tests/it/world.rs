@@ -161,6 +161,7 @@ impl World {
             },
             started_at: "2026-11-21T12:00:00Z".to_owned(),
             windows: vec![window.to_owned()],
+            reaches: IndexMap::new(),
         };
         run::store(&env.objects, &keys.definition(), &stored)
             .await
