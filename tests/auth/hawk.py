@@ -39,7 +39,8 @@ class Hawk(Source):
                 seen_nonce=self.seen,
             )
         except (HawkFail, LookupError, TypeError) as fault:
-            raise Refused(401, {"WWW-Authenticate": "Hawk"}, {"detail": type(fault).__name__}) from fault
+            said = getattr(fault, "www_authenticate", None) or "Hawk"
+            raise Refused(401, {"WWW-Authenticate": said}, {"detail": type(fault).__name__}) from fault
         self.receivers[id(request)] = receiver
 
     def seal(self, request, headers, content):

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use pipeline::auth::{Grant, Moment};
+use pipeline::auth::{Grant, Moment, refusal};
 use pipeline::fault::{Fault, Kind};
 use pipeline::number::Values;
 use pipeline::outcome::{Outcome, Outcomes, retry_after};
@@ -524,11 +524,12 @@ impl Session {
             Outcome::Retry => repeatable(request, false, self.refusal(request, &answer), asked),
             Outcome::Rejected | Outcome::Refresh => {
                 self.gate.answered();
+                let fault = match to {
+                    To::Source(_) => self.refusal(request, &answer),
+                    To::Grants => self.no_grant(request, &answer),
+                };
                 let kind = Kind::SourceRejected;
-                Err(Fault {
-                    kind,
-                    ..self.refusal(request, &answer)
-                })
+                Err(Fault { kind, ..fault })
             }
         }
     }
@@ -557,6 +558,17 @@ impl Session {
             _ if self.is_trouble(status) => Fault::transient(fact),
             _ => Fault::rejected(fact),
         }
+    }
+
+    /// Why no token was given.
+    fn no_grant(&self, request: &Request, answer: &Answer) -> Fault {
+        let Some((word, remedy)) = refusal(answer) else {
+            return self.refusal(request, answer);
+        };
+        let (status, shown) = (answer.status, self.shown(request));
+        Fault::rejected(format!(
+            "the source answered {status} to {shown}: {word}; {remedy}"
+        ))
     }
 
     /// Where a redirect leads, by its origin only: the rest may hold anything.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::path::{Path, Segment};
-use crate::problem::{Located, Problems};
+use crate::problem::{Located, Location, Problems};
 use crate::request::Answer;
 
 /// What an answer means.
@@ -188,20 +188,40 @@ impl JsonSchema for Expected {
 }
 
 impl BodyRule {
-    fn fits(&self, answer: &Answer) -> bool {
-        let statuses = &self.status;
-        let here = statuses.is_empty() || statuses.iter().any(|all| all.holds(answer.status));
-        let found = || value_at(&answer.body, self.at.segments()).filter(|found| !found.is_null());
-        here && match &self.equals {
-            None => found().is_some(),
-            Some(Expected(values)) => found().is_some_and(|found| values.contains(&found)),
+    fn check(&self, at: Location, problems: &mut Problems) {
+        if self.status.iter().any(|status| status.holds(302)) && self.means != Meaning::Fail {
+            problems.add_with(
+                at,
+                "redirects are never followed",
+                "give the address they lead to",
+            );
+        }
+        if self.at.segments().is_empty() && self.equals.is_none() {
+            problems.add_with(
+                at,
+                "this rule fits every answer, because there is always something at `$`",
+                "write where in the answer it has to look, `at: $.error`, or what has to stand there",
+            );
+        }
+    }
+
+    fn is_for(&self, status: u16) -> bool {
+        self.status.is_empty() || self.status.iter().any(|all| all.holds(status))
+    }
+
+    fn fits(&self, body: &RawValue) -> bool {
+        let found = value_at(body, self.at.segments()).filter(|found| !found.is_null());
+        match (&self.equals, found) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(Expected(values)), Some(found)) => values.contains(&found),
         }
     }
 }
 
-/// The value at a path, found without building what lies beside it. A body that is no JSON holds none.
-fn value_at(body: &[u8], path: &[Segment]) -> Option<Value> {
-    let mut found: &RawValue = serde_json::from_slice(body).ok()?;
+/// The value at a path, found without building what lies beside it.
+fn value_at(body: &RawValue, path: &[Segment]) -> Option<Value> {
+    let mut found = body;
     for segment in path {
         found = match segment {
             Segment::Key(key) => {
@@ -226,8 +246,7 @@ fn value_at(body: &[u8], path: &[Segment]) -> Option<Value> {
 impl Outcomes {
     /// What an answer means; `granted` says whether a token or cookies could be got anew.
     pub fn judge(&self, answer: &Answer, granted: bool) -> Outcome {
-        let mut rules = self.body.iter();
-        let rule = rules.find(|rule| rule.fits(answer));
+        let rule = self.body_rule(answer);
         let declared = rule.map(|rule| rule.means.into());
         let declared = declared.or_else(|| self.declared(answer.status));
         match declared {
@@ -237,6 +256,15 @@ impl Outcomes {
         }
     }
 
+    fn body_rule(&self, answer: &Answer) -> Option<&BodyRule> {
+        let rules = self.body.iter().map(|rule| &rule.value);
+        let mut rules = rules.filter(|rule| rule.is_for(answer.status)).peekable();
+        // Bodies are large, and most answers have no rule to be read for.
+        rules.peek()?;
+        let body: &RawValue = serde_json::from_slice(&answer.body).ok()?;
+        rules.find(|rule| rule.fits(body))
+    }
+
     /// What a status means, whatever the body says.
     pub fn of(&self, status: u16) -> Outcome {
         self.declared(status)
@@ -244,7 +272,7 @@ impl Outcomes {
     }
 
     /// Whether something is declared to mean that a token or cookies are over, and where.
-    pub(crate) fn refreshes(&self) -> Option<crate::problem::Location> {
+    pub(crate) fn refreshes(&self) -> Option<Location> {
         let rules = self.body.iter();
         let mut rules = rules.filter(|rule| rule.means == Meaning::Refresh);
         let status = self.refresh.first().map(|status| status.at);
@@ -306,6 +334,9 @@ impl Outcomes {
                 }
                 met.push(status.value);
             }
+        }
+        for rule in &self.body {
+            rule.check(rule.at, problems);
         }
     }
 }
@@ -564,5 +595,32 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("redirects are never followed"), "{shown}");
+        for (rule, part) in [
+            ("at: $, means: fail", "1:11: this rule fits every answer"),
+            (
+                "at: $.a, means: ok, status: [3xx]",
+                "redirects are never followed",
+            ),
+            ("at: $.a, means: retri", "did you mean `retry`?"),
+            ("at: a, means: retry", "`a` is not a path"),
+            ("at: $.a, equals: [], means: end", "a list of nothing"),
+            (
+                "at: $.a, equals: { b: 1 }, means: end",
+                "found map, expected text",
+            ),
+            (
+                "at: $.a, status: [99], means: end",
+                "a status code such as 404",
+            ),
+        ] {
+            let text = format!("{{ body: [ {{ {rule} }} ] }}");
+            let decoded = decode::<Outcomes>(&text);
+            let mut problems = decoded.problems;
+            if let Some(outcomes) = decoded.value {
+                outcomes.check(&mut problems);
+            }
+            let shown = problems.render("p", &text);
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
     }
 }

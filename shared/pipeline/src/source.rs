@@ -781,6 +781,9 @@ resources:
         if let Some(definition) = decoded.value {
             definition.source.check(&KNOWN, &mut problems);
             check_resources(&definition.resources, &KNOWN, &mut problems);
+            definition
+                .source
+                .check_outcomes(&definition.resources, &mut problems);
         }
         problems.render("p", text)
     }
@@ -949,6 +952,26 @@ resources:
                 "two meanings",
             ),
             ("missing: [404]", "missin: [404]", "did you mean `missing`?"),
+            (
+                "missing: [404]",
+                "refresh: [403]",
+                "`refresh` has no meaning here",
+            ),
+            (
+                "missing: [404]",
+                "body: [ { at: $.e, means: refresh } ]",
+                "`refresh` has no meaning here",
+            ),
+            (
+                "requests: \"{requests_per_second}\"",
+                "requests: 5, paths: { search: { requests: 1 } }",
+                "`search` is not the beginning of a path",
+            ),
+            (
+                "key: { secret: gins/api_key }",
+                "key: my-key",
+                "a secret does not stand in a definition",
+            ),
         ] {
             let text = GINS.replace(from, to);
             assert_ne!(text, GINS, "{from}");

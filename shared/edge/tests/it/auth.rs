@@ -76,6 +76,7 @@ async fn a_login_keeps_cookies_or_a_token() {
         (COOKIES.to_owned(), false),
         (COOKIES.replace("json:", "form:"), false),
         (COOKIES.replace("json:", "query:"), false),
+        (COOKIES.replace("json:", "method: get, query:"), false),
         (
             COOKIES.replace(
                 "keep: cookies",
@@ -246,7 +247,9 @@ async fn a_wrong_client_is_refused_and_nothing_else_is_sent() {
     let fault = walked.fault.expect("refused");
     assert_eq!(fault.kind, Kind::SourceRejected);
     assert!(
-        fault.message.contains("401") && fault.message.contains("/oauth/token"),
+        fault
+            .message
+            .contains("/oauth/token: invalid_client; check the client's name"),
         "{fault}"
     );
     assert_eq!((walked.traffic.sent, server.count("pages")), (1, 0));
@@ -276,23 +279,36 @@ async fn a_replaced_refresh_token_is_written_back_before_it_is_used() {
     let desk = Desk::new(&refresh_secrets());
     let server = Guarded::start("oauth2.py", &refresh_options(json!({"uses": 2})));
     let auth = oauth("oauth2_refresh_token", REFRESH);
-    let session = open(&desk, &server, &auth);
-    assert_whole(&walk(&session, "").await);
+    let [one, other] = [0, 1].map(|_| open(&desk, &server, &auth));
+    assert_whole(&walk(&one, "").await);
     assert_eq!((server.count("tokens"), server.count("pages")), (3, 5));
     let last = kept(&desk);
     assert_eq!(server.given().last(), Some(&last));
-    // Another process goes on where this one ended.
-    let session = open(&desk, &server, &auth);
-    assert_whole(&walk(&session, "").await);
-    assert_eq!(server.count("tokens"), 6);
-    assert_eq!(server.given().last(), Some(&kept(&desk)));
-    // The first of them still has its own, which is void by now, and reads the file instead.
+    // Another process goes on where this one ended, and this one where that one did: each has read a token that
+    // is void by now, and reads the file anew.
+    for (session, tokens) in [(&other, 6), (&one, 8)] {
+        assert_whole(&walk(session, "").await);
+        assert_eq!(server.count("tokens"), tokens);
+        assert_eq!(server.given().last(), Some(&kept(&desk)));
+    }
     let text = std::fs::read_to_string(desk.file()).expect("read");
     assert!(
         text.starts_with("# secrets of a test\nLAKEHEAD_SECRET_T_ID="),
         "{text}"
     );
     assert_eq!(server.count("void_refresh_tokens"), 0);
+    // One that is used up is told as that.
+    let old = Desk::new(&refresh_secrets());
+    let fault = walk(&open(&old, &server, &auth), "").await.fault;
+    let message = fault.expect("refused").message;
+    assert!(
+        message.contains("invalid_grant; what was shown for a token is used up"),
+        "{message}"
+    );
+    assert_eq!(
+        (server.count("void_refresh_tokens"), kept(&old)),
+        (1, "first-refresh-token".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -399,19 +415,19 @@ async fn a_token_is_signed_by_either_algorithm_from_every_form_of_key() {
 async fn a_signed_token_is_made_anew_before_it_ends() {
     let keys = printed("keys.py");
     let mut desk = Desk::new(&[("t/key", keys["es256"]["pkcs8"].as_str().expect("text"))]);
-    // PyJWT looks at the machine's clock, so all that passes here lies behind that.
-    let earlier = Clock::System.now() - jiff::SignedDuration::from_secs(285);
-    desk.clock = Clock::turned(earlier);
     let server = Guarded::start(
         "jwt_bearer.py",
         &json!({
             "public_key": keys["es256"]["public"], "algorithm": "ES256",
-            "key_id": "k", "issuer": "lakehead", "audience": "lake", "lifetime": 300,
+            "key_id": "k", "issuer": "lakehead", "audience": "lake", "lifetime": 3000,
         }),
     );
-    let auth = "auth: { jwt_bearer: { key: { secret: t/key }, algorithm: es256, key_id: k, unique: true, claims: { iss: lakehead, aud: lake } } }";
+    // PyJWT looks at the machine's clock, so all that passes here lies behind that.
+    let earlier = Clock::System.now() - jiff::SignedDuration::from_secs(2910);
+    desk.clock = Clock::turned(earlier);
+    let auth = "auth: { jwt_bearer: { key: { secret: t/key }, algorithm: es256, key_id: k, unique: true, lifetime: 3000, claims: { iss: lakehead, aud: lake } } }";
     let session = open(&desk, &server, auth);
-    for (after, tokens) in [(0, 1), (260, 1), (15, 2)] {
+    for (after, tokens) in [(0, 1), (2800, 1), (100, 2)] {
         desk.clock.sleep(Duration::from_secs(after)).await;
         first(&session).await.expect("a page");
         assert_eq!(server.count("tokens"), tokens, "after {after} s more");
@@ -539,6 +555,25 @@ async fn an_answer_that_the_source_did_not_sign_closes_the_session() {
     let fault = walk(&open(&wrong, &server, HAWK), "").await.fault;
     assert!(fault.expect("refused").message.contains("answered 401"));
     assert_eq!((server.count("pages"), server.count("refused")), (0, 1));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_told_as_that() {
+    let mut desk = Desk::new(&HAWK_SECRETS);
+    desk.clock = Clock::turned(Clock::System.now() - jiff::SignedDuration::from_secs(1000));
+    let server = Guarded::start("hawk.py", &hawk_options(json!({})));
+    let fault = walk(&open(&desk, &server, HAWK), "").await.fault;
+    let message = fault.expect("refused").message;
+    assert!(
+        message.contains("are 10") && message.contains("set the clock"),
+        "{message}"
+    );
+    // Only the holder of the key can say so.
+    let clock = desk.clock.clone();
+    desk = Desk::new(&[HAWK_SECRETS[0], ("t/key", "wr0ng")]);
+    desk.clock = clock;
+    let fault = walk(&open(&desk, &server, HAWK), "").await.fault;
+    assert!(fault.expect("refused").message.contains("answered 401"));
 }
 
 #[tokio::test]

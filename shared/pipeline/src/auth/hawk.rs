@@ -1,5 +1,7 @@
 //! Hawk: each request is signed with a key that never travels, and the source signs its answers with it too.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
@@ -55,13 +57,6 @@ pub enum SignAs {
 
 fn yes() -> bool {
     true
-}
-
-/// One line of attributes, as both sides send it.
-struct Attributes {
-    mac: String,
-    hash: Option<String>,
-    ext: Option<String>,
 }
 
 impl Hawk {
@@ -165,17 +160,19 @@ impl Hawk {
         let is_good = (200..300).contains(&answer.status);
         let header = match (self.verify, header) {
             (true, Some(header)) => header,
+            (_, None) if answer.status == 401 => return self.check_clock(answer, material),
             // Refusals come from before the key is known, so nobody signs them.
             (true, None) if is_good => return Err(unsigned("it is not signed at all")),
             _ => return Ok(()),
         };
         let attributes =
             attributes(header).ok_or_else(|| unsigned("its signature is not readable"))?;
-        let hash = attributes.hash.as_deref();
-        let ext = attributes.ext.as_deref();
+        let hash = attributes.get("hash").copied();
+        let ext = attributes.get("ext").copied();
         let text = self.normal("response", signed, material.moment, hash, ext);
         let key = material.secrets.get(&self.key.secret)?.expose().as_bytes();
-        let mac = STANDARD.decode(&attributes.mac).unwrap_or_default();
+        let mac = attributes.get("mac").copied().unwrap_or_default();
+        let mac = STANDARD.decode(mac).unwrap_or_default();
         if !is_hmac(key, text.as_bytes(), &mac) {
             return Err(unsigned("its code is not that of the key"));
         }
@@ -187,6 +184,27 @@ impl Hawk {
                 Err(unsigned("its content is not what was signed"))
             }
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Says where it is only the clock that is wrong; the source signs its time, or else it would be anybody's.
+    fn check_clock(&self, answer: &Answer, material: &Material<'_>) -> Result<(), Fault> {
+        let header = answer.header("www-authenticate").and_then(attributes);
+        let said = header.and_then(|header| Some((*header.get("ts")?, *header.get("tsm")?)));
+        let Some((ts, tsm)) = said else {
+            return Ok(());
+        };
+        let key = material.secrets.get(&self.key.secret)?.expose().as_bytes();
+        let tsm = STANDARD.decode(tsm).unwrap_or_default();
+        let ours = material.moment.now.as_second();
+        match ts.parse::<i64>() {
+            Ok(theirs) if is_hmac(key, format!("hawk.1.ts\n{ts}\n").as_bytes(), &tsm) => {
+                Err(Fault::rejected(format!(
+                    "the clock of this machine and that of the source are {} s apart, and Hawk takes no old requests; set the clock",
+                    theirs.abs_diff(ours)
+                )))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -243,29 +261,19 @@ fn payload_hash(content_type: &str, content: &[u8]) -> String {
     STANDARD.encode(digest.finalize())
 }
 
-/// What a header `Server-Authorization` says; none where it is no such thing or says something twice.
-fn attributes(header: &str) -> Option<Attributes> {
+/// The attributes of a Hawk header; none where it is no such thing or says something twice.
+fn attributes(header: &str) -> Option<BTreeMap<&str, &str>> {
     let mut rest = header.trim().strip_prefix("Hawk")?.trim_start();
-    let (mut mac, mut hash, mut ext) = (None, None, None);
+    let mut attributes = BTreeMap::new();
     while !rest.is_empty() {
         let (name, after) = rest.split_once("=\"")?;
         let (value, after) = after.split_once('"')?;
-        let slot = match name.trim() {
-            "mac" => &mut mac,
-            "hash" => &mut hash,
-            "ext" => &mut ext,
-            _ => return None,
-        };
-        if slot.replace(value.to_owned()).is_some() {
+        if attributes.insert(name.trim(), value).is_some() {
             return None;
         }
         rest = after.trim_start().trim_start_matches(',').trim_start();
     }
-    Some(Attributes {
-        mac: mac?,
-        hash,
-        ext,
-    })
+    Some(attributes)
 }
 
 fn unsigned(why: &str) -> Fault {

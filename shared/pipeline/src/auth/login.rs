@@ -29,6 +29,7 @@ use crate::template::Template;
 #[schemars(with = "Written")]
 pub struct Login {
     endpoint: Endpoint,
+    method: Method,
     query: Texts,
     headers: Headers,
     carried: Option<Carried>,
@@ -53,6 +54,17 @@ pub enum Keep {
     Token(Token),
 }
 
+/// How a login is asked for
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum LoginMethod {
+    /// POST.
+    #[default]
+    Post,
+    /// GET.
+    Get,
+}
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -60,6 +72,9 @@ struct Written {
     path: Option<Located<PathTemplate>>,
     /// Where to log in, as a whole address; this or `path`.
     url: Option<Located<Template>>,
+    /// How it is asked: with POST where nothing is said.
+    #[serde(default)]
+    method: LoginMethod,
     /// Parameters of the query; they are as secret as the rest and print nowhere.
     #[serde(default)]
     query: Texts,
@@ -88,8 +103,19 @@ impl TryFrom<Written> for Login {
             (None, None) => None,
             (Some(_), Some(_)) => return Err("both `json` and `form` are set; keep one".to_owned()),
         };
+        let method = match (written.method, &carried) {
+            (LoginMethod::Post, _) => Method::Post,
+            (LoginMethod::Get, None) => Method::Get,
+            (LoginMethod::Get, Some(_)) => {
+                return Err(
+                    "a GET carries neither `json` nor `form`; use `query` or `headers`, or POST"
+                        .to_owned(),
+                );
+            }
+        };
         let login = Login {
             endpoint: Endpoint::of(written.path, written.url)?,
+            method,
             query: written.query,
             headers: written.headers,
             carried,
@@ -164,7 +190,7 @@ impl Login {
             }
         };
         let mut request = Request {
-            method: Method::Post,
+            method: self.method,
             body,
             ..Request::get(address.clone())
         };

@@ -21,6 +21,7 @@ mod login;
 mod mac;
 mod oauth2_client_credentials;
 mod oauth2_refresh_token;
+mod refusal;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -39,6 +40,7 @@ pub use jwt_bearer::{Algorithm, JwtBearer, Unsigned};
 pub use login::Login;
 pub use oauth2_client_credentials::ClientCredentials;
 pub use oauth2_refresh_token::RefreshToken;
+pub use refusal::refusal;
 
 use crate::fault::Fault;
 use crate::number::Values;
@@ -578,6 +580,10 @@ mod tests {
             (
                 "login: { path: /a, json: {}, form: { p: { secret: g/p } }, keep: cookies }",
                 &["both `json` and `form`"],
+            ),
+            (
+                "login: { path: /a, method: get, form: { p: { secret: g/p } }, keep: cookies }",
+                &["a GET carries neither `json` nor `form`"],
             ),
             (
                 "login: { path: '/{ap}', form: { p: { secret: g/p } }, keep: cookies }",
