@@ -73,7 +73,7 @@ async fn until(
         .await?;
     match sent {
         Sent::Fetched { read, .. } => Ok(read),
-        Sent::Missing => Err(Fault::rejected(
+        Sent::Missing | Sent::End => Err(Fault::rejected(
             "the source has nothing that says how far it reaches",
         )),
         Sent::Wait {
