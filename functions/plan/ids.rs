@@ -16,6 +16,7 @@ use pipeline::plan::Period;
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
 use pipeline::run::{Reads, Slice};
+use serde_json::Value;
 
 /// The most ids of one slice: what is fetched again, at worst, when a slice is lost.
 const MOST_IDS: usize = 1000;
@@ -28,6 +29,8 @@ const BRANCHES: usize = 16;
 #[derive(Debug, Default)]
 pub struct Found {
     ids: Option<Ids>,
+    /// What begins each slice, where the pages are cut into several.
+    begins: Vec<Value>,
     /// Pages that will be fetched, where that is known.
     pub pages: u64,
     /// Ids that the listing named more than once.
@@ -59,6 +62,9 @@ pub async fn find(
     if let ForEach::Parents(_) = &resource.for_each {
         return rows(run, period, name, resource, env).await;
     }
+    if matches!(resource.for_each, ForEach::None) && resource.paginate.is_cut() {
+        return pages(run, period, name, resource, env).await;
+    }
     let values = run.values(name, period);
     let mut traffic = Traffic::default();
     let mut listed = Listed::default();
@@ -89,9 +95,58 @@ pub async fn find(
     Ok(Found {
         pages: ids.len(),
         ids: Some(ids),
+        begins: Vec::new(),
         listed_twice,
         sent: traffic.sent,
         retried: traffic.retried,
+    })
+}
+
+/// The slices of a resource whose first page tells how many pages there are.
+async fn pages(
+    run: &Run,
+    period: &Period,
+    name: &Name,
+    resource: &ResourceDefinition,
+    env: &Env,
+) -> Result<Found, Fault> {
+    let values = run.values(name, period);
+    let session = env
+        .sources
+        .session(&run.pipeline.definition.source, &values)?;
+    let mut traffic = Traffic::default();
+    let first = resource.paginate.first();
+    let page = session
+        .page(resource, &values, &first, env.deadline(), &mut traffic)
+        .await
+        .map_err(|fault| fault.with("resource", name))?;
+    let begins = match page {
+        Page::Fetched { next, .. } => resource.paginate.cut(&next, &values)?,
+        // What becomes of such an answer is the fetch's to say.
+        Page::Missing | Page::TooLarge { .. } => Vec::new(),
+        Page::Wait {
+            down: Some(fault), ..
+        } => return Err(fault.with("resource", name)),
+        Page::Wait { seconds, .. } => {
+            return Err(Fault::new(
+                Kind::RateLimited,
+                format!("the source asks to wait {seconds} s before the first page of `{name}`"),
+            ));
+        }
+    };
+    let begins = match begins.len() {
+        0 | 1 => Vec::new(),
+        _ => begins
+            .iter()
+            .map(|begin| serde_json::to_value(begin))
+            .collect::<Result<_, _>>()
+            .map_err(|error| Fault::bug(format!("a token is no JSON: {error}")))?,
+    };
+    Ok(Found {
+        begins,
+        sent: traffic.sent,
+        retried: traffic.retried,
+        ..Found::default()
     })
 }
 
@@ -115,6 +170,7 @@ async fn rows(
     Ok(Found {
         pages: rows.len() as u64,
         ids: Some(Ids::Rows(rows)),
+        begins: Vec::new(),
         listed_twice: reader.doubled,
         sent: reader.traffic.sent,
         retried: reader.traffic.retried,
@@ -262,10 +318,23 @@ pub async fn cut(
         resource: name.clone(),
         reads,
         window: period.key.clone(),
+        begin: None,
         raw_of: None,
     };
     let Some(ids @ (Ids::Each(_) | Ids::Numbers(_) | Ids::Rows(_))) = &found.ids else {
-        return Ok(vec![slice(format!("{name}-{}", period.key), Reads::Pages)]);
+        let whole = slice(format!("{name}-{}", period.key), Reads::Pages);
+        let begins = found.begins.iter().enumerate();
+        let parts: Vec<Slice> = begins
+            .map(|(number, begin)| Slice {
+                id: format!("{}-{number:05}", whole.id),
+                begin: Some(begin.clone()),
+                ..whole.clone()
+            })
+            .collect();
+        return Ok(match parts.len() {
+            0 => vec![whole],
+            _ => parts,
+        });
     };
     let ids: Vec<Parent> = ids.iter().collect();
     let fewest = match resource.paginate.is_divided() {

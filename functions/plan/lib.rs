@@ -141,6 +141,7 @@ async fn slices(run: &run::Run, env: &Env) -> Result<Planned, Fault> {
             resource: reference.clone(),
             reads: Reads::Reference,
             window: newest.key.clone(),
+            begin: None,
             raw_of: None,
         });
     }

@@ -92,7 +92,10 @@ const WRONG: [(&[&str], &str); 19] = [
         &["run", "gins", "--param", "ids=some"],
         "one of: listing, range",
     ),
-    (&["run", "gins", "--from", "2026-11-01"], "--to <DATE>"),
+    (
+        &["run", "gins", "--from", "2026-11-01"],
+        "`gins` is a snapshot",
+    ),
     (
         &[
             "run",

@@ -23,6 +23,10 @@ use crate::problem::Located;
 use crate::request::Body;
 use crate::template::Template;
 
+mod split_window;
+
+pub use split_window::{Span, SplitWindow};
+
 /// One kind of record that a source offers
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +63,8 @@ pub struct ResourceDefinition {
     /// What status codes mean.
     #[serde(default)]
     pub outcomes: Outcomes,
+    /// When a window is read in halves, because the source finds it too large.
+    pub split_window: Option<SplitWindow>,
     /// How many pages may follow each other, instead of the limit of the source.
     pub max_pages: Option<u64>,
 }
@@ -91,7 +97,40 @@ impl ResourceDefinition {
     }
 
     fn too_large(&self) -> impl Iterator<Item = &Located<Statuses>> {
-        self.paginate.too_large().iter()
+        let windows = self.split_window.iter().flat_map(|rule| &rule.on);
+        self.paginate.too_large().iter().chain(windows)
+    }
+
+    /// What is asked for instead of a page that the source found too large: a smaller page, or the halves of
+    /// the window that `span` says.
+    pub fn relieved(
+        &self,
+        token: &PageToken,
+        values: &Values,
+        status: u16,
+        span: Span,
+    ) -> Result<Relief, Fault> {
+        let says = |on: &[Located<Statuses>]| on.iter().any(|statuses| statuses.holds(status));
+        if says(self.paginate.too_large())
+            && let Some(smaller) = self.paginate.smaller(token, values)?
+        {
+            return Ok(Relief::Page(smaller));
+        }
+        let Some(rule) = self.split_window.as_ref().filter(|rule| says(&rule.on)) else {
+            return self.shrunk(token, values, status).map(Relief::Page);
+        };
+        if token.ordinal() > 0 {
+            return Err(Fault::rejected(format!(
+                "the source answered {status}, too large, in the middle of a window, whose first pages are stored; read shorter windows"
+            )));
+        }
+        let halves = rule.halves(span).ok_or_else(|| {
+            Fault::rejected(format!(
+                "the source answered {status}, too large, and the window may not be shorter than the {} s asked for",
+                span.to - span.from
+            ))
+        })?;
+        Ok(Relief::Halves(halves.0, halves.1))
     }
 
     /// The same page with fewer records, where the source found it too large.
@@ -145,6 +184,15 @@ impl ResourceDefinition {
         }
         templates
     }
+}
+
+/// What is asked for instead of what the source found too large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relief {
+    /// The same page with fewer records.
+    Page(PageToken),
+    /// Two halves of the window, one after the other.
+    Halves(Span, Span),
 }
 
 /// How a resource is asked for

@@ -76,6 +76,9 @@ pub struct Slice {
     pub reads: Reads,
     /// The window it is for: a key of the ledger.
     pub window: String,
+    /// The page that it begins with, where the pages of a resource are cut into slices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<Value>,
     /// The run whose raw pages are used instead of asking the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_of: Option<String>,

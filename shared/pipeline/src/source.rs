@@ -22,6 +22,7 @@ use crate::request::{Answer, Method, Request, drop_query, push_query};
 use crate::resource::{Ask, PathTemplate, ResourceDefinition};
 use crate::secret::{OrSecret, Secret, SecretName, Secrets};
 use crate::template::Template;
+use crate::window::Window;
 
 /// The API that a pipeline reads
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -627,6 +628,37 @@ fn check_resource(
                 bookmark.start.at,
                 format!("no request of `{name}` holds the bookmark, so all would be read again and again"),
                 "write `{bookmark}` in its query or body",
+            );
+        }
+    }
+    if let Some(rule) = &resource.split_window {
+        let at = rule
+            .on
+            .first()
+            .map_or(resource.path.at, |statuses| statuses.at);
+        let holds = |parts: &[&str]| {
+            let mut parts = parts.iter();
+            parts.any(|part| references.contains(&&*format!("window.{part}")))
+        };
+        if !holds(&Window::STARTS) || !holds(&Window::ENDS) {
+            problems.add_with(
+                at,
+                format!("no request of `{name}` says both where a window begins and where it ends, so none can be halved"),
+                "write `{window.start}` and `{window.end}`, or their kin, in its query or body",
+            );
+        }
+        if rule.on.is_empty() {
+            problems.add_with(
+                at,
+                "`split_window` names no status, so it never applies",
+                "write the statuses that mean too large a window, such as `on: [413]`",
+            );
+        }
+        if !matches!(resource.for_each, ForEach::None) {
+            problems.add_with(
+                at,
+                "windows are halved only where a resource is asked once a window",
+                "take `split_window` out, or `for_each`",
             );
         }
     }

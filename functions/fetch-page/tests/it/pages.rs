@@ -399,3 +399,129 @@ async fn a_cursor_in_a_body_of_graphql_is_followed_to_its_end() {
     let output = world.fetched().await.expect("fetched");
     assert_eq!((output.fetched.pages, source.heard().len()), (5, 5));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_too_large_for_the_source_is_read_in_halves() {
+    // One record every ten minutes of the day in London, 144 of them; more than 20 at a time are too many.
+    let resource = "{ path: /a, records: $.d, query: { from: '{window.start_unix}', to: '{window.end_unix}' }, split_window: { on: [413], at_least_seconds: 600 }, paginate: { offset: { limit: 7, stop: short_page } } }";
+    let schedule = "schedule: { cron: '0 5 * * ? *', window: day, timezone: Europe/London }";
+    let day = 1_781_996_400; // 2026-06-21T00:00 in London
+    for broken in [usize::MAX, 0, 3, 9, 20] {
+        let source = Source::start(move |asked, before| {
+            if before == broken {
+                return Answer(500, String::new(), String::new());
+            }
+            let (from, to) = (number(asked, "from"), number(asked, "to"));
+            assert!(day <= from && from < to && to <= day + 86_400, "{asked}");
+            let (first, after) = ((from - day).div_ceil(600), (to - day).div_ceil(600));
+            if after - first > 20 {
+                return Answer(413, String::new(), String::new());
+            }
+            let at = first + number(asked, "offset");
+            ok(format!("{{\"d\": {}}}", records(at, (at + 7).min(after))))
+        });
+        let world = World::windowed(&source.base, resource, schedule, "2026-06-21", None).await;
+        if broken != usize::MAX {
+            world.fetched().await.expect_err("broken");
+        }
+        world.fetched().await.expect("fetched");
+        assert_eq!(
+            numbers(&world).await,
+            (0..144).collect::<Vec<_>>(),
+            "{broken}"
+        );
+    }
+    let never = Source::start(|_, _| Answer(413, String::new(), String::new()));
+    let world = World::windowed(&never.base, resource, schedule, "2026-06-21", None).await;
+    let fault = world.fetched().await.expect_err("never small enough");
+    assert!(
+        fault.message.contains("may not be shorter than the 675 s"),
+        "{fault}"
+    );
+    // In the middle of a window it is too late: the first pages are stored.
+    let late = Source::start(|asked, _| match number(asked, "offset") {
+        0 => ok(format!("{{\"d\": {}}}", records(0, 7))),
+        _ => Answer(413, String::new(), String::new()),
+    });
+    let world = World::windowed(&late.base, resource, schedule, "2026-06-21", None).await;
+    let fault = world.fetched().await.expect_err("too late");
+    assert!(
+        fault.message.contains("in the middle of a window"),
+        "{fault}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slice_of_pages_fetches_its_own_and_no_others() {
+    let number_of = NUMBER.replace("size: 10,", "size: 10, pages_per_slice: 3,");
+    let offset = OFFSET.replace("limit: 10,", "limit: 10, pages_per_slice: 3,");
+    // Where the slice begins and ends, what it fetches of 95 records, and in how many requests.
+    for (resource, begin, expected, requests) in [
+        (
+            &number_of,
+            r#"{"at": {"page": 0}, "end": 3, "left": 2}"#,
+            0..30,
+            3,
+        ),
+        (
+            &number_of,
+            r#"{"at": {"page": 3}, "pages": 3, "records": 30, "end": 6, "left": 2}"#,
+            30..60,
+            3,
+        ),
+        (
+            &number_of,
+            r#"{"at": {"page": 9}, "pages": 9, "records": 90}"#,
+            90..95,
+            1,
+        ),
+        (
+            &offset,
+            r#"{"at": {"offset": 30}, "pages": 3, "records": 30, "end": 60, "left": 2}"#,
+            30..60,
+            3,
+        ),
+        (
+            &offset,
+            r#"{"at": {"offset": 30}, "pages": 3, "records": 30, "end": 55, "left": 2}"#,
+            30..55,
+            3,
+        ),
+        (
+            &offset,
+            r#"{"at": {"offset": 90}, "pages": 9, "records": 90}"#,
+            90..95,
+            1,
+        ),
+    ] {
+        let source = Source::start(|asked, _| {
+            let (from, size) = match asked.contains("offset=") {
+                true => (number(asked, "offset"), number(asked, "limit")),
+                false => (number(asked, "p") * number(asked, "s"), number(asked, "s")),
+            };
+            ok(format!(
+                "{{\"d\": {}, \"n\": 95}}",
+                records(from, (from + size).min(95))
+            ))
+        });
+        let mut world = World::planned(&source.base, resource, None).await;
+        world.slice.begin = Some(serde_json::from_str(begin).expect("json"));
+        world.fetched().await.expect("fetched");
+        assert_eq!(
+            numbers(&world).await,
+            expected.collect::<Vec<_>>(),
+            "{begin}"
+        );
+        assert_eq!(source.heard().len(), requests, "{begin}");
+    }
+    // Records that moved would be missed by numbered pages: that is seen at the slice's end.
+    let source = Source::start(|asked, _| {
+        let from = number(asked, "p") * 10;
+        ok(format!("{{\"d\": {}, \"n\": 95}}", records(from, from + 9)))
+    });
+    let mut world = World::planned(&source.base, &number_of, None).await;
+    let begin = r#"{"at": {"page": 0}, "end": 3, "left": 2}"#;
+    world.slice.begin = Some(serde_json::from_str(begin).expect("json"));
+    let fault = world.fetched().await.expect_err("short pages");
+    assert!(fault.message.contains("27 of 30 records"), "{fault}");
+}

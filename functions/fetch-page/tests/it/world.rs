@@ -174,6 +174,7 @@ impl World {
                 None => Reads::Pages,
             },
             window: window.to_owned(),
+            begin: None,
             raw_of: None,
         };
         if let Some(parents) = parents {

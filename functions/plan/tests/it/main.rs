@@ -421,3 +421,42 @@ async fn a_run_reads_on_from_its_bookmark_and_a_backfill_from_where_it_is_told()
     // A run that was planned keeps what it was planned with.
     assert_eq!(reach("r1", request(None, None)).await, is("0", "90", true));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_that_are_known_ahead_are_cut_into_slices() {
+    let source = Source::start(|_| r#"{"d": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "n": 95}"#.to_owned());
+    let resource = "{ path: /a, records: $.d, paginate: { offset: { limit: 10, pages_per_slice: 4, stop: { total: $.n } } } }";
+    let world = World::new(&source.base, "", &[("a", resource)], &["a"]);
+    let output = world
+        .plan("r1", request(None, None))
+        .await
+        .expect("planned");
+    let slices = world.slices(&output).await;
+    let begins: Vec<String> = slices
+        .iter()
+        .map(|slice| slice.begin.as_ref().expect("a beginning")["at"].to_string())
+        .collect();
+    assert_eq!(
+        begins,
+        [r#"{"offset":0}"#, r#"{"offset":40}"#, r#"{"offset":80}"#]
+    );
+    let names: Vec<&str> = slices.iter().map(|slice| slice.id.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "a-2026-11-21-00000",
+            "a-2026-11-21-00001",
+            "a-2026-11-21-00002"
+        ]
+    );
+    assert_eq!(source.heard().len(), 1, "the first page tells the total");
+    // Few pages make one slice, which begins at the first page as ever.
+    let few = Source::start(|_| r#"{"d": [1], "n": 1}"#.to_owned());
+    let world = World::new(&few.base, "", &[("a", resource)], &["a"]);
+    let output = world
+        .plan("r1", request(None, None))
+        .await
+        .expect("planned");
+    let slices = world.slices(&output).await;
+    assert_eq!((slices.len(), slices[0].begin.is_none()), (1, true));
+}

@@ -87,6 +87,9 @@ pub struct PageToken {
     /// How many pages are likely to follow this one, where the source tells it.
     #[serde(default, skip_serializing_if = "is_zero")]
     left: u64,
+    /// The page number or offset that belongs to the next slice, where the pages are cut into slices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -110,6 +113,16 @@ pub(crate) enum Position {
     Cursor(String),
 }
 
+impl Position {
+    /// A page's number or offset; 0 where pages have neither.
+    fn number(&self) -> u64 {
+        match self {
+            Position::Page(number) | Position::Offset(number) => *number,
+            Position::Start | Position::Link(_) | Position::Cursor(_) => 0,
+        }
+    }
+}
+
 impl PageToken {
     /// The number of this page in its walk, from 0.
     pub fn ordinal(&self) -> u64 {
@@ -118,6 +131,11 @@ impl PageToken {
 
     pub(crate) fn position(&self) -> &Position {
         &self.at
+    }
+
+    /// Whether a place belongs to the next slice.
+    fn is_end(&self, at: &Position) -> bool {
+        self.end.is_some_and(|end| at.number() >= end)
     }
 
     /// Whether both ask for the same page.
@@ -136,6 +154,7 @@ impl PageToken {
             mark: None,
             size: None,
             left: 0,
+            end: None,
         }
     }
 }
@@ -186,6 +205,8 @@ impl Paginate {
                 kind.add(*number, size, &mut added);
             }
             (Paginate::Offset(kind), Position::Offset(offset)) => {
+                let room = token.end.map(|end| end.saturating_sub(*offset));
+                let size = size.map(|size| size.min(room.unwrap_or(size)));
                 kind.add(*offset, size, &mut added);
             }
             (Paginate::Cursor(kind), Position::Start) => kind.add(None, size, &mut added)?,
@@ -219,14 +240,76 @@ impl Paginate {
                 Position::Offset(offset) => Position::Offset(offset + ahead * size),
                 _ => return None,
             };
-            Some(PageToken {
+            (!token.is_end(&at)).then(|| PageToken {
                 pages: token.pages + ahead,
                 records: token.records + ahead * size,
                 size: token.size,
+                end: token.end,
                 ..PageToken::new(at)
             })
         });
         Ok(std::iter::once(token.clone()).chain(guessed))
+    }
+
+    /// What begins each slice of a walk whose first page told how many there are; one where it is not to be cut.
+    /// `next` follows that first page.
+    pub fn cut(&self, next: &Next, values: &Values) -> Result<Vec<PageToken>, Fault> {
+        let (Some(pages), Next::Page(next)) = (self.pages_per_slice(), next) else {
+            return Ok(vec![self.first()]);
+        };
+        let size = self.size(next, values)?.unwrap_or_default();
+        let all = next.left + 2;
+        let place = |page: u64| match self {
+            Paginate::PageNumber(kind) => Position::Page(kind.first + page),
+            _ => Position::Offset(page * size),
+        };
+        let begins = (0..all).step_by(usize::try_from(pages.max(1)).unwrap_or(usize::MAX));
+        let slices = begins.map(|page| {
+            let end = page + pages.max(1);
+            PageToken {
+                pages: page,
+                records: page * size,
+                // The last slice goes on as far as there are pages.
+                end: (end < all).then(|| place(end).number()),
+                left: end.min(all) - page - 1,
+                ..PageToken::new(place(page))
+            }
+        });
+        Ok(slices.collect())
+    }
+
+    fn pages_per_slice(&self) -> Option<u64> {
+        match self {
+            Paginate::PageNumber(kind) => kind.pages_per_slice,
+            Paginate::Offset(kind) => kind.pages_per_slice,
+            _ => None,
+        }
+    }
+
+    /// Whether a walk may be cut into slices once its first page is known.
+    pub fn is_cut(&self) -> bool {
+        self.pages_per_slice().is_some()
+    }
+
+    /// The end of a slice that is not the last: where records are counted, all of its share have come.
+    fn end_of_slice(&self, token: &PageToken, so_far: &Progress) -> Result<Next, Fault> {
+        let counted = matches!(
+            self.stop().map(|stop| &stop.value),
+            Some(Stop::Total(_) | Stop::TotalHeader(_))
+        );
+        let share = match (self, so_far.size, token.end) {
+            (Paginate::PageNumber(kind), Some(size), Some(end)) if counted => {
+                (end - kind.first.min(end)) * size
+            }
+            _ => return Ok(Next::End),
+        };
+        if so_far.records < share {
+            return Err(Fault::bad_data(format!(
+                "{} of {share} records have come before the next slice: pages are shorter than asked for, or records moved while they were read; take `pages_per_slice` out",
+                so_far.records
+            )));
+        }
+        Ok(Next::End)
     }
 
     /// The same page with fewer records, where the source finds it too large; none where it may not be smaller.
@@ -292,6 +375,9 @@ impl Paginate {
         let Some(at) = next else {
             return Ok(Next::End);
         };
+        if token.is_end(&at) {
+            return self.end_of_slice(token, &so_far);
+        }
         let mut onward = token.clone();
         onward.at = at;
         onward.pages = so_far.pages;
@@ -388,6 +474,7 @@ impl Paginate {
             problems.add_with(at, "`size_parameter` has no `size` to send", "add `size`");
         }
         check_size(size, known, problems);
+        self.check_cut(at, size.is_some(), problems);
         self.check_smaller(at, size.is_some(), problems);
         let Some(stop) = self.stop() else { return };
         match (&stop.value, self, size) {
@@ -430,6 +517,34 @@ impl Paginate {
             .into_iter()
             .map(|parameter| (at, parameter))
             .collect()
+    }
+
+    fn check_cut(&self, at: Location, has_size: bool, problems: &mut Problems) {
+        let Some(pages) = self.pages_per_slice() else {
+            return;
+        };
+        let tells = |stop: &Located<Stop>| match stop.value {
+            Stop::Total(_) | Stop::TotalHeader(_) => has_size,
+            Stop::TotalPages(_) => true,
+            _ => false,
+        };
+        if pages == 0 {
+            problems.add_with(at, "a slice of no pages fetches nothing", "take 1 at least");
+        }
+        if !self.stop().is_some_and(tells) {
+            problems.add_with(
+                at,
+                "`pages_per_slice` needs to know how many pages there are",
+                "stop at `total` or `total_header` with a size, or at `total_pages`",
+            );
+        }
+        if self.smaller_rule().is_some() {
+            problems.add_with(
+                at,
+                "pages that may become smaller cannot be cut into slices by their number",
+                "keep `smaller` or `pages_per_slice`, one of the two",
+            );
+        }
     }
 
     fn check_smaller(&self, at: Location, has_size: bool, problems: &mut Problems) {

@@ -32,6 +32,9 @@ pub struct PageNumber {
     pub stop: Located<Stop>,
     /// When to ask for smaller pages.
     pub smaller: Option<Smaller>,
+    /// How many pages one slice fetches, where `stop` tells how many there are: slices are fetched side by side
+    /// by the state machine, at the price of asking for the first page twice. Without it there is one slice.
+    pub pages_per_slice: Option<u64>,
 }
 
 fn one() -> u64 {

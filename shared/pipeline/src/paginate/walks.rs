@@ -515,8 +515,95 @@ fn what_is_wrong_beyond_shape_is_named() {
             "how many pages there are",
         ),
         ("{ curser: { parameter: p } }", "did you mean `cursor`"),
+        (
+            "{ page_number: { parameter: p, size: 5, pages_per_slice: 3 } }",
+            "needs to know how many pages there are",
+        ),
+        (
+            "{ offset: { limit: 5, pages_per_slice: 0, stop: { total: $.n } } }",
+            "a slice of no pages",
+        ),
+        (
+            "{ offset: { limit: 5, pages_per_slice: 2, stop: { total: $.n }, smaller: { on: [413] } } }",
+            "keep `smaller` or `pages_per_slice`",
+        ),
     ] {
         let said = said(paginate);
         assert!(said.contains(part), "{paginate}: {said}");
+    }
+}
+
+#[test]
+fn slices_of_pages_tile_the_whole() {
+    let source: SourceDefinition = decode("{ base_url: https://api.example }")
+        .value
+        .expect("a source");
+    let source = source.open(&Values::new()).expect("opens");
+    let values = Values::new();
+    let kinds = [
+        "{ page_number: { parameter: p, size: 10, pages_per_slice: 4, stop: { total: $.n } } }",
+        "{ page_number: { parameter: p, first: 0, pages_per_slice: 4, stop: { total_pages: $.pages } } }",
+        "{ offset: { limit: 10, pages_per_slice: 4, stop: { total_header: Total } } }",
+    ];
+    for (kind, total) in kinds
+        .iter()
+        .flat_map(|kind| [0, 9, 10, 11, 39, 40, 41, 80, 95, 100].map(|total| (*kind, total)))
+    {
+        let text = format!("{{ path: /a, records: $.d, paginate: {kind} }}");
+        let resource: ResourceDefinition = decode(&text).value.expect("a resource");
+        let ask = |token: &PageToken| {
+            let request = source
+                .request(&resource, token, &values)
+                .expect("a request");
+            let query: std::collections::BTreeMap<_, _> =
+                request.url.query_pairs().into_owned().collect();
+            let number = |name: &str| {
+                query
+                    .get(name)
+                    .and_then(|value| value.parse::<usize>().ok())
+            };
+            let first = usize::from(!kind.contains("first: 0"));
+            let from = match number("offset") {
+                Some(offset) => offset,
+                None => (number("p").expect("a page") - first) * 10,
+            };
+            let count = number("limit").unwrap_or(10).min(total - from.min(total));
+            let data: Vec<String> = (from..from + count)
+                .map(|record| record.to_string())
+                .collect();
+            let answer = Answer {
+                status: 200,
+                headers: vec![("total".to_owned(), total.to_string())],
+                body: format!(
+                    "{{\"d\": [{}], \"n\": {total}, \"pages\": {}}}",
+                    data.join(","),
+                    total.div_ceil(10)
+                )
+                .into_bytes(),
+            };
+            let turn = source
+                .next(&resource, token, &values, &request, &answer)
+                .expect("a turn");
+            (from..from + count, turn.next)
+        };
+        let (_, next) = ask(&resource.paginate.first());
+        let begins = resource.paginate.cut(&next, &values).expect("cut");
+        let pages = total.div_ceil(10).max(1);
+        assert_eq!(begins.len(), pages.div_ceil(4), "{kind} {total}");
+        let (mut records, mut asked) = (Vec::new(), 0);
+        for begin in begins {
+            let mut token = begin;
+            loop {
+                let (found, next) = ask(&token);
+                records.extend(found);
+                asked += 1;
+                match next {
+                    Next::Page(next) => token = next,
+                    Next::End => break,
+                }
+            }
+        }
+        assert_eq!(records, (0..total).collect::<Vec<_>>(), "{kind} {total}");
+        assert_eq!(asked, pages, "{kind} {total}");
     }
 }

@@ -1,3 +1,5 @@
+//! Windows as a person writes them, and around every change of every clock.
+
 use super::*;
 
 fn zone(name: &str) -> TimeZone {
