@@ -31,6 +31,7 @@ class Source:
         # Every token, cookie and the like that was given out, so that a test can look for them elsewhere.
         self.given = []
         self.lock = threading.Lock()
+        self.troubled = set()
 
     def count(self, what):
         with self.lock:
@@ -43,6 +44,15 @@ class Source:
     def post(self, request):
         """Answers a POST that is no request for a page: status, headers, body."""
         return None
+
+    def trouble(self, number):
+        """The trouble that the first request for this page has, as the option `troubles` lists it a page."""
+        troubles = self.options.get("troubles", [])
+        with self.lock:
+            if number > len(troubles) or number in self.troubled:
+                return None
+            self.troubled.add(number)
+        return troubles[number - 1]
 
     def seal(self, request, headers, content):
         """Signs an answer by adding to its headers."""
@@ -59,8 +69,12 @@ class Source:
         except Refused as refused:
             self.count("refused")
             return refused.answer
-        self.count("pages")
         number = int(request.query.get("page", ["1"])[0])
+        trouble = self.trouble(number)
+        if trouble in ("503", "429"):
+            return int(trouble), {"Retry-After": "1"}, {"detail": "trouble"}
+        request.trouble = trouble
+        self.count("pages")
         records = [{"id": number * 10 + position} for position in range(2)]
         following = f"/v1/records?page={number + 1}" if number < PAGES else None
         return 200, {}, {"results": records, "next": following}
@@ -77,6 +91,8 @@ class Request:
         self.headers = handler.headers
         self.body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
         self.connection = handler.connection
+        # None, `cut` for half an answer, or `drop` for none at all.
+        self.trouble = None
 
 
 def serve(source, wrap=None):
@@ -92,11 +108,17 @@ def serve(source, wrap=None):
             headers = [("Content-Type", "application/json"), *pairs(headers)]
             if 200 <= status < 300 and request.path != "/_stats":
                 source.seal(request, headers, content)
+            if request.trouble == "drop":
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            if request.trouble == "cut":
+                self.close_connection = True
+                content = content[: len(content) // 2]
             self.wfile.write(content)
 
         do_POST = do_GET

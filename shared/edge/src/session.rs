@@ -310,7 +310,8 @@ impl Session {
             }
             let inside = match self.gate.enter(path, patience.min(left)).await {
                 Entry::Go(inside) => inside,
-                Entry::Wait(wait) => return self.wait(wait, None),
+                // Our own rate, or a pause that was counted when it was asked for.
+                Entry::Wait(wait) => return Ok(Asked::Sent(Sent::until(wait))),
                 Entry::Down(Some(pause)) => return self.wait(pause, Some(self.down())),
                 Entry::Down(None) => return Err(self.down()),
             };

@@ -516,6 +516,11 @@ async fn hawk_signs_requests_and_takes_signed_answers() {
             json!({}),
         ),
         ("", ", query: { a: 'b c&d', e: 'é+/' }", json!({})),
+        (
+            "",
+            ", headers: { Content-Type: 'application/json; charset=utf-8' }",
+            json!({}),
+        ),
     ] {
         let server = Guarded::start("hawk.py", &hawk_options(guard));
         let auth = HAWK.replace("key } } }", &format!("key }}{options} }} }}"));

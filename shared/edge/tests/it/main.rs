@@ -3,3 +3,4 @@
 mod auth;
 mod guarded;
 mod leaks;
+mod troubles;

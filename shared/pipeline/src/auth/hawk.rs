@@ -109,9 +109,15 @@ impl Hawk {
                 "the id of `hawk` holds a quote or a backslash, which its header cannot carry",
             ));
         }
-        let hash = self.payload_hash.then(|| match &request.body {
-            Some(body) => payload_hash(body.content_type, &body.bytes),
-            None => payload_hash("", b""),
+        let mut request = request;
+        if self.payload_hash && content_type(&request).is_none() {
+            // Said, or else what lies between may put another one in and void the signature.
+            let nothing = ("content-type".to_owned(), String::new());
+            request.headers.push(nothing);
+        }
+        let hash = self.payload_hash.then(|| {
+            let content = request.body.as_ref().map_or(&b""[..], |body| &body.bytes);
+            payload_hash(content_type(&request).unwrap_or_default(), content)
         });
         let Moment { now, nonce } = material.moment;
         let text = self.normal(
@@ -139,14 +145,7 @@ impl Hawk {
                 value += &format!(", {name}=\"{text}\"");
             }
         }
-        let mut request = request.with(super::header("authorization", value, &self.key.secret)?);
-        if self.payload_hash && request.body.is_none() {
-            // Said, or else what lies between may put another one in and void the signature.
-            request
-                .headers
-                .push(("content-type".to_owned(), String::new()));
-        }
-        Ok(request)
+        Ok(request.with(super::header("authorization", value, &self.key.secret)?))
     }
 
     /// Refuses an answer that the holder of the key did not sign for this very request.
@@ -247,6 +246,16 @@ impl Hawk {
         };
         url.port().or(default).unwrap_or_default()
     }
+}
+
+/// The type of what a request carries, as it will be sent.
+fn content_type(request: &Request) -> Option<&str> {
+    let of_body = request.body.as_ref().map(|body| body.content_type);
+    of_body.or_else(|| {
+        let mut headers = request.headers.iter();
+        let found = headers.find(|(name, _)| name == "content-type");
+        found.map(|(_, value)| value.as_str())
+    })
 }
 
 /// The digest of a content with its type, parameters stripped.
