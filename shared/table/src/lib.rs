@@ -49,6 +49,7 @@ mod shape;
 mod skip;
 mod text;
 mod time;
+mod usual;
 mod walk;
 mod writer;
 

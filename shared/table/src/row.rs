@@ -9,8 +9,9 @@ use pipeline::balance::RowCounts;
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::function::{Value, kind_of};
 
+use crate::Sizes;
 use crate::column::{Column, Token};
-use crate::compile::{ColumnPlan, Place, Plan};
+use crate::compile::{ColumnPlan, Place, Plan, Way};
 use crate::misfit::Misfit;
 use crate::scan::{Element, Found, Kind, Slot};
 use crate::text::unescape;
@@ -22,12 +23,17 @@ pub(crate) struct Rows {
     extra: Option<Column>,
     rows: usize,
     row_bytes: usize,
+    /// About how many bytes came since the texts were added up.
+    unweighed: usize,
     pub counts: RowCounts,
     keys: HashSet<Box<[u8]>>,
     record: OfRecord,
     scratch: String,
     texts: Vec<Option<String>>,
 }
+
+/// Texts are added up whenever so many bytes of records came.
+const WEIGHED_EVERY: usize = 64 << 10;
 
 /// What the record in hand has added so far.
 #[derive(Debug, Default)]
@@ -70,6 +76,14 @@ impl<'p> Source<'p> {
 
     fn inner(&self, slot: Slot) -> Result<&'p str, Misfit> {
         self.cut(slot.start() + 1, slot.end() - 1)
+    }
+
+    #[inline(always)]
+    fn push_usual(&self, slot: Slot, column: &mut Column) -> bool {
+        // What begins before the source wraps around, and so ends past it.
+        let start = slot.start().wrapping_sub(self.start);
+        let end = start.wrapping_add(slot.length());
+        column.push_usual(self.text.as_bytes(), start, end, slot.kind())
     }
 
     /// The text of a plain value, as conditions compare it; none for null.
@@ -150,6 +164,7 @@ impl Rows {
             columns,
             extra,
             rows: 0,
+            unweighed: 0,
             counts: RowCounts::default(),
             keys: HashSet::new(),
             record: OfRecord::default(),
@@ -166,6 +181,21 @@ impl Rows {
         let columns = self.columns.iter().chain(&self.extra);
         let texts: usize = columns.map(Column::text_bytes).sum();
         texts + self.rows * self.row_bytes
+    }
+
+    /// Whether they are to be encoded. Texts are added up only now and then: a record that could matter is seen by
+    /// its own length.
+    #[inline]
+    pub fn is_full(&mut self, sizes: &Sizes, record: usize) -> bool {
+        if self.rows >= sizes.batch_rows {
+            return true;
+        }
+        self.unweighed += record + 64;
+        if self.unweighed < WEIGHED_EVERY {
+            return false;
+        }
+        self.unweighed = 0;
+        self.bytes() >= sizes.batch_bytes
     }
 
     /// Marks where the rows of the next record begin.
@@ -189,7 +219,10 @@ impl Rows {
                 misfit: Misfit::Blocked,
             });
         }
-        let before = self.bytes();
+        let before = match list.elements.len() {
+            0..64 => 0,
+            _ => self.bytes(),
+        };
         for (number, element) in list.elements.iter().enumerate() {
             self.record.parsed += 1;
             self.add_row(plan, found, source, number as u32, *element)?;
@@ -216,7 +249,22 @@ impl Rows {
     ) -> Result<(), Failure> {
         let nulled = self.record.nulled.len();
         let unmatched = self.record.unmatched.len();
-        for (index, column) in plan.columns.iter().enumerate() {
+        let own = found.slots_of(element);
+        for index in 0..plan.columns.len() {
+            // Nearly all values are of the usual kind and layout.
+            let column = &mut self.columns[index];
+            let slot = match plan.ways[index] {
+                Way::Own(slot) => Some(own[usize::from(slot)]),
+                Way::Outer => slot(plan, &plan.columns[index].place, found, number, element),
+                Way::Ordinal if column.push_ordinal(element.ordinal) => continue,
+                Way::Ordinal | Way::Worked => None,
+            };
+            if let Some(slot) = slot
+                && source.push_usual(slot, column)
+            {
+                continue;
+            }
+            let column = &plan.columns[index];
             let pushed = if column.is_plain {
                 self.push_plain(index, plan, column, found, source, number, element)
             } else {

@@ -420,7 +420,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         for index in 0..self.tables.len() {
             if self.tables[index].takes {
                 self.tables[index].rows.keep(&compiled.tables[index]);
-                self.encode_if_full(index)?;
+                self.encode_if_full(index, end - spot.start)?;
             }
         }
         Ok(())
@@ -495,10 +495,12 @@ impl<'c, S: Sinks> Writer<'c, S> {
     }
 
     #[inline]
-    fn encode_if_full(&mut self, index: usize) -> Result<(), Fault> {
-        let rows = &self.tables[index].rows;
-        let is_full = rows.len() >= self.sizes.batch_rows || rows.bytes() >= self.sizes.batch_bytes;
-        if is_full { self.encode(index) } else { Ok(()) }
+    fn encode_if_full(&mut self, index: usize, record: usize) -> Result<(), Fault> {
+        let rows = &mut self.tables[index].rows;
+        if rows.is_full(&self.sizes, record) {
+            return self.encode(index);
+        }
+        Ok(())
     }
 
     fn encode(&mut self, index: usize) -> Result<(), Fault> {
