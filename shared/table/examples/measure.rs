@@ -55,8 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for round in 0..5 {
         // Nothing is encoded before the end of so few pages.
         let unbounded = Sizes {
-            batch_rows: usize::MAX,
-            batch_bytes: usize::MAX,
+            row_group_bytes: usize::MAX,
             ..Sizes::default()
         };
         let started = processor_seconds()?;
@@ -72,7 +71,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
 
         let started = processor_seconds()?;
-        let mut writer = compiled.writer(Sizes::default(), Nowhere);
+        let one_core = Sizes {
+            cores: 1,
+            ..Sizes::default()
+        };
+        let mut writer = compiled.writer(one_core, Nowhere);
         for (number, page) in pages.iter().enumerate() {
             writer.page(number as u64, page)?;
         }

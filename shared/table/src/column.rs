@@ -1,22 +1,13 @@
 //! A column being filled: its values in plain buffers, which can be cut back to an earlier row.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    Time64MicrosecondType, TimestampMicrosecondType,
-};
-use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType};
 use pipeline::table::column::{Bound, ColumnDefinition, Range};
 use pipeline::table::column_type::ColumnType;
 
 use crate::misfit::Misfit;
 use crate::number::{self, NoNumber};
 use crate::scan::Kind;
-use crate::schema;
 use crate::time::Clock;
 use crate::usual;
 
@@ -39,16 +30,17 @@ pub(crate) enum Token<'a> {
 #[derive(Debug)]
 pub(crate) struct Column {
     kind: ColumnType,
-    data_type: DataType,
     range: Option<Range>,
     clock: Clock,
     usual: Usual,
-    values: Values,
-    valid: Bits,
+    pub values: Values,
+    /// Which rows have a value.
+    pub valid: Bits,
 }
 
+/// The values of all rows; where a row has none, anything.
 #[derive(Debug)]
-enum Values {
+pub(crate) enum Values {
     /// The texts one after the other, and where each ends.
     Text {
         text: Vec<u8>,
@@ -59,6 +51,7 @@ enum Values {
     Int32(Vec<i32>),
     Int64(Vec<i64>),
     Float64(Vec<f64>),
+    /// Decimals that a whole number of 64 bits cannot hold.
     Decimal(Vec<i128>),
 }
 
@@ -102,7 +95,7 @@ pub(crate) struct Bits {
 
 impl Bits {
     #[inline(always)]
-    fn push(&mut self, bit: bool) {
+    pub fn push(&mut self, bit: bool) {
         self.open |= u64::from(bit) << (self.len % 64);
         self.len += 1;
         if self.len.is_multiple_of(64) {
@@ -110,7 +103,7 @@ impl Bits {
         }
     }
 
-    fn get(&self, index: usize) -> bool {
+    pub fn get(&self, index: usize) -> bool {
         let word = self.words.get(index / 64).unwrap_or(&self.open);
         word >> (index % 64) & 1 == 1
     }
@@ -122,11 +115,31 @@ impl Bits {
         self.len = len;
     }
 
-    fn take(&mut self) -> BooleanBuffer {
-        let len = std::mem::take(&mut self.len);
-        let mut words = std::mem::take(&mut self.words);
-        words.push(std::mem::take(&mut self.open));
-        BooleanBuffer::new(Buffer::from_vec(words), 0, len)
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many bits are not set.
+    pub fn zeros(&self) -> usize {
+        let ones: u32 = self.words().map(u64::count_ones).sum();
+        self.len - ones as usize
+    }
+
+    /// All words, the lowest bits first.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().copied().chain([self.open])
+    }
+
+    /// The places of the bits that are set.
+    pub fn ones(&self) -> impl Iterator<Item = usize> {
+        let of_word = |(number, mut word): (usize, u64)| {
+            std::iter::from_fn(move || {
+                let place = word.trailing_zeros() as usize;
+                word &= word.wrapping_sub(1);
+                (place < 64).then_some(64 * number + place)
+            })
+        };
+        self.words().enumerate().flat_map(of_word)
     }
 }
 
@@ -140,9 +153,12 @@ impl Values {
             ColumnType::Bool => Values::Bool(Bits::default()),
             ColumnType::Int16 => Values::Int16(Vec::new()),
             ColumnType::Int32 | ColumnType::Date => Values::Int32(Vec::new()),
-            ColumnType::Int64 | ColumnType::Time | ColumnType::Timestamp => {
-                Values::Int64(Vec::new())
-            }
+            ColumnType::Int64
+            | ColumnType::Time
+            | ColumnType::Timestamp
+            | ColumnType::Decimal {
+                precision: 0..=18, ..
+            } => Values::Int64(Vec::new()),
             ColumnType::Float64 => Values::Float64(Vec::new()),
             ColumnType::Decimal { .. } => Values::Decimal(Vec::new()),
         }
@@ -155,7 +171,6 @@ impl Column {
         let clock = Clock::new(kind, &definition.formats, definition.timezone.as_ref());
         Column {
             kind,
-            data_type: schema::data_type(definition),
             range: definition.range,
             usual: Usual::of(definition, &clock),
             clock,
@@ -169,7 +184,6 @@ impl Column {
         let kind = ColumnType::Json;
         Column {
             kind,
-            data_type: DataType::Utf8,
             range: None,
             clock: Clock::new(kind, &[], None),
             usual: Usual::Nothing,
@@ -249,9 +263,8 @@ impl Column {
             (Usual::Number, Values::Float64(values)) => {
                 values.push(usual::double(bytes.get(start..end)?)?);
             }
-            (Usual::Decimal { precision, scale }, Values::Decimal(values)) => {
-                let number = usual::decimal(bytes, start, end, precision, scale)?;
-                values.push(i128::from(number));
+            (Usual::Decimal { precision, scale }, Values::Int64(values)) => {
+                values.push(usual::decimal(bytes, start, end, precision, scale)?);
             }
             (Usual::Number, Values::Int32(values)) => {
                 values.push(usual::whole(bytes, start, end)?.try_into().ok()?);
@@ -310,6 +323,10 @@ impl Column {
             }
             (Values::Int64(values), ColumnType::Time) => {
                 values.push(self.clock.time(text_of(kind, token)?)?);
+            }
+            (Values::Int64(values), ColumnType::Decimal { .. }) => {
+                let number = decimal(kind, range, token)?;
+                values.push(i64::try_from(number).map_err(|_| Misfit::Beyond(kind))?);
             }
             (Values::Int64(values), _) => values.push(whole(kind, range, token)?),
             (Values::Float64(values), _) => values.push(double(kind, range, token)?),
@@ -374,48 +391,10 @@ impl Column {
         }
     }
 
-    /// The filled column as an array; the column starts anew.
-    pub fn take(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = Some(NullBuffer::new(self.valid.take())).filter(|nulls| nulls.null_count() > 0);
-        let data_type = self.data_type.clone();
-        Ok(match &mut self.values {
-            Values::Text { text, ends } => {
-                let ends = std::mem::replace(ends, vec![0]);
-                let text = std::mem::take(text);
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-                Arc::new(StringArray::try_new(
-                    offsets,
-                    Buffer::from_vec(text),
-                    nulls,
-                )?)
-            }
-            Values::Bool(bits) => Arc::new(BooleanArray::new(bits.take(), nulls)),
-            Values::Int16(values) => Arc::new(array::<Int16Type>(values, nulls)?),
-            Values::Int32(values) => match self.kind {
-                ColumnType::Date => Arc::new(array::<Date32Type>(values, nulls)?),
-                _ => Arc::new(array::<Int32Type>(values, nulls)?),
-            },
-            Values::Int64(values) => match self.kind {
-                ColumnType::Timestamp => Arc::new(
-                    array::<TimestampMicrosecondType>(values, nulls)?.with_data_type(data_type),
-                ),
-                ColumnType::Time => Arc::new(array::<Time64MicrosecondType>(values, nulls)?),
-                _ => Arc::new(array::<Int64Type>(values, nulls)?),
-            },
-            Values::Float64(values) => Arc::new(array::<Float64Type>(values, nulls)?),
-            Values::Decimal(values) => {
-                Arc::new(array::<Decimal128Type>(values, nulls)?.with_data_type(data_type))
-            }
-        })
+    /// Forgets all rows; the memory is kept for the next ones.
+    pub fn clear(&mut self) {
+        self.truncate(0);
     }
-}
-
-fn array<T: arrow_array::ArrowPrimitiveType>(
-    values: &mut Vec<T::Native>,
-    nulls: Option<NullBuffer>,
-) -> Result<PrimitiveArray<T>, ArrowError> {
-    let values = ScalarBuffer::from(std::mem::take(values));
-    PrimitiveArray::try_new(values, nulls)
 }
 
 fn found(kind: ColumnType, token: Token<'_>) -> Misfit {

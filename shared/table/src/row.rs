@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::ArrowError;
 use pipeline::balance::RowCounts;
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::function::{Value, kind_of};
@@ -19,8 +17,8 @@ use crate::text::unescape;
 /// The rows of one table that are not yet encoded.
 #[derive(Debug)]
 pub(crate) struct Rows {
+    /// The columns, and behind them the one of the members that no column takes.
     columns: Vec<Column>,
-    extra: Option<Column>,
     rows: usize,
     row_bytes: usize,
     /// About how many bytes came since the texts were added up.
@@ -151,18 +149,11 @@ fn valid(raw: &str) -> Result<&str, Misfit> {
 
 impl Rows {
     pub fn new(plan: &Plan) -> Self {
-        let columns: Vec<Column> = plan
-            .columns
-            .iter()
-            .map(|column| Column::new(&column.definition))
-            .collect();
-        let extra = plan.extra.as_ref().map(|_| Column::json());
-        let all = columns.iter().chain(&extra);
+        let columns = columns(plan);
         Rows {
-            row_bytes: all.map(Column::row_bytes).sum(),
-            texts: vec![None; columns.len()],
+            row_bytes: columns.iter().map(Column::row_bytes).sum(),
+            texts: vec![None; plan.columns.len()],
             columns,
-            extra,
             rows: 0,
             unweighed: 0,
             counts: RowCounts::default(),
@@ -178,8 +169,7 @@ impl Rows {
 
     /// About how many bytes the rows take.
     pub fn bytes(&self) -> usize {
-        let columns = self.columns.iter().chain(&self.extra);
-        let texts: usize = columns.map(Column::text_bytes).sum();
+        let texts: usize = self.columns.iter().map(Column::text_bytes).sum();
         texts + self.rows * self.row_bytes
     }
 
@@ -187,15 +177,12 @@ impl Rows {
     /// its own length.
     #[inline]
     pub fn is_full(&mut self, sizes: &Sizes, record: usize) -> bool {
-        if self.rows >= sizes.batch_rows {
-            return true;
-        }
         self.unweighed += record + 64;
-        if self.unweighed < WEIGHED_EVERY {
+        if self.unweighed < WEIGHED_EVERY.min(sizes.row_group_bytes) {
             return false;
         }
         self.unweighed = 0;
-        self.bytes() >= sizes.batch_bytes
+        self.bytes() >= sizes.row_group_bytes
     }
 
     /// Marks where the rows of the next record begin.
@@ -402,7 +389,7 @@ impl Rows {
         source: Source<'_>,
         number: u32,
     ) -> Result<(), Failure> {
-        let (Some(extra), Some(column)) = (&plan.extra, &mut self.extra) else {
+        let (Some(extra), Some(column)) = (&plan.extra, self.columns.last_mut()) else {
             return Ok(());
         };
         let mut object = String::new();
@@ -459,7 +446,7 @@ impl Rows {
     }
 
     fn truncate(&mut self, rows: usize) {
-        for column in self.columns.iter_mut().chain(&mut self.extra) {
+        for column in &mut self.columns {
             column.truncate(rows);
         }
         self.rows = rows;
@@ -495,13 +482,20 @@ impl Rows {
         *self.counts.rejected.entry(reason.to_owned()).or_default() += elements;
     }
 
-    /// The rows so far as a batch; the table starts anew.
-    pub fn take(&mut self, plan: &Plan) -> Result<RecordBatch, ArrowError> {
+    /// The filled columns; the table goes on with the empty ones.
+    pub fn swap(&mut self, empty: Vec<Column>) -> Vec<Column> {
         self.rows = 0;
-        let columns = self.columns.iter_mut().chain(&mut self.extra);
-        let arrays: Vec<ArrayRef> = columns.map(Column::take).collect::<Result<_, _>>()?;
-        RecordBatch::try_new(plan.schema.clone(), arrays)
+        std::mem::replace(&mut self.columns, empty)
     }
+}
+
+/// The empty columns of a table.
+pub(crate) fn columns(plan: &Plan) -> Vec<Column> {
+    let declared = plan.columns.iter();
+    let declared = declared.map(|column| Column::new(&column.definition));
+    declared
+        .chain(plan.extra.as_ref().map(|_| Column::json()))
+        .collect()
 }
 
 fn count(counts: &mut indexmap::IndexMap<String, u64>, name: &str) {
