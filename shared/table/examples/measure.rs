@@ -36,8 +36,8 @@ fn processor_seconds() -> Result<f64, Box<dyn std::error::Error>> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [directory, definition, records] = arguments.as_slice() else {
-        return Err("usage: measure DIR DEFINITION RECORDS".into());
+    let [directory, definition, records, only @ ..] = arguments.as_slice() else {
+        return Err("usage: measure DIR DEFINITION RECORDS [decode]".into());
     };
     let text = std::fs::read_to_string(definition)?;
     let decoded = decode::<IndexMap<Name, Located<TableDefinition>>>(&text);
@@ -52,17 +52,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     paths.sort();
     let pages: Vec<Vec<u8>> = paths.iter().map(std::fs::read).collect::<Result<_, _>>()?;
     let bytes: usize = pages.iter().map(Vec::len).sum();
-    for round in 0..3 {
-        let started = processor_seconds()?;
-        for page in &pages {
-            serde_json::from_slice::<serde::de::IgnoredAny>(page)?;
-        }
-        report(round, "serde_json, everything ignored", bytes, started)?;
-
+    for round in 0..5 {
         // Nothing is encoded before the end of so few pages.
         let unbounded = Sizes {
-            batch_rows: usize::MAX,
-            batch_bytes: usize::MAX,
+            row_group_bytes: usize::MAX,
             ..Sizes::default()
         };
         let started = processor_seconds()?;
@@ -73,9 +66,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         report(round, "decode", bytes, started)?;
+        if !only.is_empty() {
+            continue;
+        }
 
         let started = processor_seconds()?;
-        let mut writer = compiled.writer(Sizes::default(), Nowhere);
+        let one_core = Sizes {
+            cores: 1,
+            ..Sizes::default()
+        };
+        let mut writer = compiled.writer(one_core, Nowhere);
         for (number, page) in pages.iter().enumerate() {
             writer.page(number as u64, page)?;
         }

@@ -1,22 +1,15 @@
 //! A column being filled: its values in plain buffers, which can be cut back to an earlier row.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    Time64MicrosecondType, TimestampMicrosecondType,
-};
-use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType};
 use pipeline::table::column::{Bound, ColumnDefinition, Range};
 use pipeline::table::column_type::ColumnType;
 
 use crate::misfit::Misfit;
 use crate::number::{self, NoNumber};
-use crate::schema;
+use crate::scan::Kind;
 use crate::time::Clock;
+use crate::usual;
 
 /// A value as it comes to its column.
 #[derive(Debug, Clone, Copy)]
@@ -37,61 +30,116 @@ pub(crate) enum Token<'a> {
 #[derive(Debug)]
 pub(crate) struct Column {
     kind: ColumnType,
-    data_type: DataType,
     range: Option<Range>,
     clock: Clock,
-    values: Values,
-    valid: Bits,
+    usual: Usual,
+    pub values: Values,
+    /// Which rows have a value.
+    pub valid: Bits,
 }
 
+/// The values of all rows; where a row has none, anything.
 #[derive(Debug)]
-enum Values {
-    Text { text: String, ends: Vec<i32> },
+pub(crate) enum Values {
+    /// The texts one after the other, and where each ends.
+    Text {
+        text: Vec<u8>,
+        ends: Vec<i32>,
+    },
     Bool(Bits),
     Int16(Vec<i16>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
     Float64(Vec<f64>),
+    /// Decimals that a whole number of 64 bits cannot hold.
     Decimal(Vec<i128>),
 }
 
-/// A growing row of bits.
+/// What a column takes without detours.
+#[derive(Debug, Clone, Copy)]
+enum Usual {
+    Text,
+    Timestamp,
+    Date,
+    Number,
+    Decimal { precision: u8, scale: u8 },
+    Nothing,
+}
+
+impl Usual {
+    fn of(definition: &ColumnDefinition, clock: &Clock) -> Self {
+        match definition.column_type {
+            ColumnType::String => Usual::Text,
+            ColumnType::Timestamp if clock.begins_with_iso() => Usual::Timestamp,
+            ColumnType::Date if clock.begins_with_iso() => Usual::Date,
+            ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Float64
+                if definition.range.is_none() =>
+            {
+                Usual::Number
+            }
+            ColumnType::Decimal { precision, scale } if definition.range.is_none() => {
+                Usual::Decimal { precision, scale }
+            }
+            _ => Usual::Nothing,
+        }
+    }
+}
+
+/// A growing row of bits: full words, and the one being filled.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Bits {
     words: Vec<u64>,
+    open: u64,
     len: usize,
 }
 
 impl Bits {
-    #[inline]
-    fn push(&mut self, bit: bool) {
-        let place = self.len % 64;
-        if place == 0 {
-            self.words.push(0);
-        }
-        if let Some(word) = self.words.last_mut() {
-            *word |= u64::from(bit) << place;
-        }
+    #[inline(always)]
+    pub fn push(&mut self, bit: bool) {
+        self.open |= u64::from(bit) << (self.len % 64);
         self.len += 1;
+        if self.len.is_multiple_of(64) {
+            self.words.push(std::mem::take(&mut self.open));
+        }
     }
 
-    fn get(&self, index: usize) -> bool {
-        self.words[index / 64] >> (index % 64) & 1 == 1
+    pub fn get(&self, index: usize) -> bool {
+        let word = self.words.get(index / 64).unwrap_or(&self.open);
+        word >> (index % 64) & 1 == 1
     }
 
     fn truncate(&mut self, len: usize) {
+        self.words.push(self.open);
+        self.open = self.words[len / 64] & ((1 << (len % 64)) - 1);
+        self.words.truncate(len / 64);
         self.len = len;
-        self.words.truncate(len.div_ceil(64));
-        if !len.is_multiple_of(64)
-            && let Some(word) = self.words.last_mut()
-        {
-            *word &= (1 << (len % 64)) - 1;
-        }
     }
 
-    fn take(&mut self) -> BooleanBuffer {
-        let len = std::mem::take(&mut self.len);
-        BooleanBuffer::new(Buffer::from_vec(std::mem::take(&mut self.words)), 0, len)
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many bits are not set.
+    pub fn zeros(&self) -> usize {
+        let ones: u32 = self.words().map(u64::count_ones).sum();
+        self.len - ones as usize
+    }
+
+    /// All words, the lowest bits first.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().copied().chain([self.open])
+    }
+
+    /// The places of the bits that are set.
+    pub fn ones(&self) -> impl Iterator<Item = usize> {
+        let of_word = |(number, mut word): (usize, u64)| {
+            std::iter::from_fn(move || {
+                let place = word.trailing_zeros() as usize;
+                word &= word.wrapping_sub(1);
+                (place < 64).then_some(64 * number + place)
+            })
+        };
+        self.words().enumerate().flat_map(of_word)
     }
 }
 
@@ -99,15 +147,18 @@ impl Values {
     fn new(kind: ColumnType) -> Self {
         match kind {
             ColumnType::String | ColumnType::Json => Values::Text {
-                text: String::new(),
+                text: Vec::new(),
                 ends: vec![0],
             },
             ColumnType::Bool => Values::Bool(Bits::default()),
             ColumnType::Int16 => Values::Int16(Vec::new()),
             ColumnType::Int32 | ColumnType::Date => Values::Int32(Vec::new()),
-            ColumnType::Int64 | ColumnType::Time | ColumnType::Timestamp => {
-                Values::Int64(Vec::new())
-            }
+            ColumnType::Int64
+            | ColumnType::Time
+            | ColumnType::Timestamp
+            | ColumnType::Decimal {
+                precision: 0..=18, ..
+            } => Values::Int64(Vec::new()),
             ColumnType::Float64 => Values::Float64(Vec::new()),
             ColumnType::Decimal { .. } => Values::Decimal(Vec::new()),
         }
@@ -117,11 +168,12 @@ impl Values {
 impl Column {
     pub fn new(definition: &ColumnDefinition) -> Self {
         let kind = definition.column_type;
+        let clock = Clock::new(kind, &definition.formats, definition.timezone.as_ref());
         Column {
             kind,
-            data_type: schema::data_type(definition),
             range: definition.range,
-            clock: Clock::new(kind, &definition.formats, definition.timezone.as_ref()),
+            usual: Usual::of(definition, &clock),
+            clock,
             values: Values::new(kind),
             valid: Bits::default(),
         }
@@ -132,9 +184,9 @@ impl Column {
         let kind = ColumnType::Json;
         Column {
             kind,
-            data_type: DataType::Utf8,
             range: None,
             clock: Clock::new(kind, &[], None),
+            usual: Usual::Nothing,
             values: Values::new(kind),
             valid: Bits::default(),
         }
@@ -161,6 +213,88 @@ impl Column {
             Values::Int64(_) | Values::Float64(_) => 8,
             Values::Decimal(_) => 16,
         }
+    }
+
+    /// Adds a row from where its value stands in the bytes, quotes included, if it is of the kind and layout that
+    /// is usual for the column. Answers whether it did: `push` knows all kinds and layouts.
+    #[inline(always)]
+    pub fn push_usual(&mut self, bytes: &[u8], start: usize, end: usize, kind: Kind) -> bool {
+        let taken = match kind {
+            Kind::Text if end <= bytes.len() => self.add_text(bytes, start + 1, end - 1),
+            Kind::Absent | Kind::Null => {
+                self.push_null();
+                return true;
+            }
+            Kind::Number if end <= bytes.len() => self.add_number(bytes, start, end),
+            Kind::True | Kind::False => self.add_truth(kind == Kind::True),
+            _ => None,
+        };
+        if taken.is_some() {
+            self.valid.push(true);
+        }
+        taken.is_some()
+    }
+
+    #[inline(always)]
+    fn add_text(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<()> {
+        match (self.usual, &mut self.values) {
+            (Usual::Text, Values::Text { text, ends }) => {
+                usual::append(text, bytes, start, end);
+                ends.push(text.len() as i32);
+            }
+            (Usual::Timestamp, Values::Int64(values)) => {
+                values.push(self.clock.usual_timestamp(bytes.get(start..end)?)?);
+            }
+            (Usual::Date, Values::Int32(values)) => {
+                values.push(usual::date(bytes.get(start..end)?)?);
+            }
+            (Usual::Number | Usual::Decimal { .. }, _) if start < end => {
+                return self.add_number(bytes, start, end);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn add_number(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<()> {
+        match (self.usual, &mut self.values) {
+            (Usual::Number, Values::Int64(values)) => values.push(usual::whole(bytes, start, end)?),
+            (Usual::Number, Values::Float64(values)) => {
+                values.push(usual::double(bytes.get(start..end)?)?);
+            }
+            (Usual::Decimal { precision, scale }, Values::Int64(values)) => {
+                values.push(usual::decimal(bytes, start, end, precision, scale)?);
+            }
+            (Usual::Number, Values::Int32(values)) => {
+                values.push(usual::whole(bytes, start, end)?.try_into().ok()?);
+            }
+            (Usual::Number, Values::Int16(values)) => {
+                values.push(usual::whole(bytes, start, end)?.try_into().ok()?);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn add_truth(&mut self, truth: bool) -> Option<()> {
+        match &mut self.values {
+            Values::Bool(bits) => bits.push(truth),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Adds a position in a list, if the column takes it as it is.
+    #[inline(always)]
+    pub fn push_ordinal(&mut self, ordinal: u32) -> bool {
+        match (self.usual, &mut self.values) {
+            (Usual::Number, Values::Int64(values)) => values.push(ordinal.into()),
+            _ => return false,
+        }
+        self.valid.push(true);
+        true
     }
 
     /// Adds a row; on a misfit nothing is added. Answers whether there is a value.
@@ -190,6 +324,10 @@ impl Column {
             (Values::Int64(values), ColumnType::Time) => {
                 values.push(self.clock.time(text_of(kind, token)?)?);
             }
+            (Values::Int64(values), ColumnType::Decimal { .. }) => {
+                let number = decimal(kind, range, token)?;
+                values.push(i64::try_from(number).map_err(|_| Misfit::Beyond(kind))?);
+            }
             (Values::Int64(values), _) => values.push(whole(kind, range, token)?),
             (Values::Float64(values), _) => values.push(double(kind, range, token)?),
             (Values::Decimal(values), _) => values.push(decimal(kind, range, token)?),
@@ -199,6 +337,7 @@ impl Column {
     }
 
     /// Adds a row without a value.
+    #[inline]
     pub fn push_null(&mut self) {
         match &mut self.values {
             Values::Text { text, ends } => ends.push(text.len() as i32),
@@ -238,7 +377,7 @@ impl Column {
         }
         match &self.values {
             Values::Text { text, ends } => {
-                let text = &text.as_bytes()[ends[row] as usize..ends[row + 1] as usize];
+                let text = &text[ends[row] as usize..ends[row + 1] as usize];
                 key.extend((text.len() as u64).to_le_bytes());
                 key.extend(text);
             }
@@ -252,48 +391,10 @@ impl Column {
         }
     }
 
-    /// The filled column as an array; the column starts anew.
-    pub fn take(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = Some(NullBuffer::new(self.valid.take())).filter(|nulls| nulls.null_count() > 0);
-        let data_type = self.data_type.clone();
-        Ok(match &mut self.values {
-            Values::Text { text, ends } => {
-                let ends = std::mem::replace(ends, vec![0]);
-                let text = std::mem::take(text).into_bytes();
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-                Arc::new(StringArray::try_new(
-                    offsets,
-                    Buffer::from_vec(text),
-                    nulls,
-                )?)
-            }
-            Values::Bool(bits) => Arc::new(BooleanArray::new(bits.take(), nulls)),
-            Values::Int16(values) => Arc::new(array::<Int16Type>(values, nulls)?),
-            Values::Int32(values) => match self.kind {
-                ColumnType::Date => Arc::new(array::<Date32Type>(values, nulls)?),
-                _ => Arc::new(array::<Int32Type>(values, nulls)?),
-            },
-            Values::Int64(values) => match self.kind {
-                ColumnType::Timestamp => Arc::new(
-                    array::<TimestampMicrosecondType>(values, nulls)?.with_data_type(data_type),
-                ),
-                ColumnType::Time => Arc::new(array::<Time64MicrosecondType>(values, nulls)?),
-                _ => Arc::new(array::<Int64Type>(values, nulls)?),
-            },
-            Values::Float64(values) => Arc::new(array::<Float64Type>(values, nulls)?),
-            Values::Decimal(values) => {
-                Arc::new(array::<Decimal128Type>(values, nulls)?.with_data_type(data_type))
-            }
-        })
+    /// Forgets all rows; the memory is kept for the next ones.
+    pub fn clear(&mut self) {
+        self.truncate(0);
     }
-}
-
-fn array<T: arrow_array::ArrowPrimitiveType>(
-    values: &mut Vec<T::Native>,
-    nulls: Option<NullBuffer>,
-) -> Result<PrimitiveArray<T>, ArrowError> {
-    let values = ScalarBuffer::from(std::mem::take(values));
-    PrimitiveArray::try_new(values, nulls)
 }
 
 fn found(kind: ColumnType, token: Token<'_>) -> Misfit {
@@ -316,19 +417,21 @@ fn text_of(kind: ColumnType, token: Token<'_>) -> Result<&str, Misfit> {
 }
 
 #[inline]
-fn push_text(text: &mut String, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
+fn push_text(text: &mut Vec<u8>, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
     match token {
-        Token::Text(value) => text.push_str(value),
-        Token::Number(number) if number::is_number(number, false) => text.push_str(number),
+        Token::Text(value) => text.extend_from_slice(value.as_bytes()),
+        Token::Number(number) if number::is_number(number, false) => {
+            text.extend_from_slice(number.as_bytes());
+        }
         Token::Number(_) => return Err(Misfit::BadJson),
-        Token::Bool(value) => text.push_str(if value { "true" } else { "false" }),
+        Token::Bool(value) => text.extend_from_slice(if value { b"true" } else { b"false" }),
         token => return Err(found(ColumnType::String, token)),
     }
     ends.push(text.len() as i32);
     Ok(())
 }
 
-fn push_json(text: &mut String, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
+fn push_json(text: &mut Vec<u8>, ends: &mut Vec<i32>, token: Token<'_>) -> Result<(), Misfit> {
     let raw: Cow<'_, str> = match token {
         Token::Raw(raw) | Token::Nested(raw, _) | Token::Number(raw) => {
             let checked: Result<serde::de::IgnoredAny, _> = serde_json::from_str(raw);
@@ -339,7 +442,7 @@ fn push_json(text: &mut String, ends: &mut Vec<i32>, token: Token<'_>) -> Result
         Token::Text(value) => serde_json::Value::from(value).to_string().into(),
         Token::Null => "null".into(),
     };
-    text.push_str(&raw);
+    text.extend_from_slice(raw.as_bytes());
     ends.push(text.len() as i32);
     Ok(())
 }

@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub list: ListId,
     pub route: Route,
     pub columns: Vec<ColumnPlan>,
+    /// For each column how it is filled.
+    pub ways: Vec<Way>,
     pub filters: Vec<FilterPlan>,
     pub key: Vec<usize>,
     pub keeps_first: bool,
@@ -82,6 +84,30 @@ pub(crate) struct ColumnPlan {
     pub is_looked_at: bool,
     pub required: bool,
     pub nulls_errors: bool,
+}
+
+/// How a column is filled, in the few bytes that are looked at for every value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// From the row's own element; the value may be missing.
+    Own(SlotId),
+    /// From what holds the list, or the record.
+    Outer,
+    Ordinal,
+    /// With more ado.
+    Worked,
+}
+
+impl Way {
+    fn of(column: &ColumnPlan) -> Self {
+        match &column.place {
+            _ if !column.is_plain || column.required => Way::Worked,
+            Place::Own(slot) => Way::Own(*slot),
+            Place::Record(_) | Place::Parent { .. } => Way::Outer,
+            Place::Ordinal => Way::Ordinal,
+            Place::Constant(_) | Place::Page(_) | Place::Lookup { .. } => Way::Worked,
+        }
+    }
 }
 
 /// Where the value of a column is found.
@@ -134,6 +160,7 @@ impl Compiled {
             compiled.tables.push(plan);
         }
         compiled.plan_extras(&tables);
+        compiled.shape.finish();
         Ok(compiled)
     }
 
@@ -211,6 +238,7 @@ impl Compiled {
             .collect::<Result<_, _>>()?;
         Ok(Plan {
             name: name.clone(),
+            ways: columns.iter().map(Way::of).collect(),
             list,
             route: self.route(table),
             columns,

@@ -1,24 +1,23 @@
-//! Rows to Parquet: row groups and parts closed by size, encodings chosen by a look at the first rows.
+//! Rows to Parquet: row groups and parts closed by size, each row group encoded by another core where there is one.
 
-use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
-use arrow_array::{Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::schema::types::ColumnPath;
+use arrow_schema::SchemaRef;
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use pipeline::fault::Fault;
 use sha2::{Digest, Sha256};
 
 use crate::Sizes;
+use crate::chunk::ChunkEncoder;
+use crate::column::Column;
 
 /// Named in every file; constant, so that the same rows are the same bytes.
 const CREATED_BY: &str = "lakehead";
-/// How many rows are looked at to choose encodings.
-const SAMPLE_ROWS: usize = 4096;
 
 /// A finished Parquet file.
 #[derive(Debug)]
@@ -36,81 +35,128 @@ pub struct Part<P> {
 }
 
 /// Writes the rows of one table into as many parts as it takes.
-pub(crate) struct Encoder<P: Write + Send> {
+pub(crate) struct Encoder<P: Write + Send + 'static> {
     schema: SchemaRef,
     sizes: Sizes,
-    open: Option<Open<P>>,
+    desk: Desk<P>,
     parts: Vec<Part<P>>,
 }
 
-struct Open<P: Write + Send> {
-    writer: ArrowWriter<Tap<P>>,
-    rows: u64,
-    group_bytes: usize,
+/// Where the row group in hand is.
+enum Desk<P: Write + Send + 'static> {
+    Free(Option<Box<Open<P>>>),
+    /// On another core.
+    Away(JoinHandle<Result<Done<P>, Fault>>),
+    /// Lost to a fault.
+    Broken,
 }
 
-impl<P: Write + Send> Encoder<P> {
+/// An open part.
+struct Open<P: Write + Send> {
+    writer: SerializedFileWriter<Tap<P>>,
+    encoder: ChunkEncoder,
+    rows: u64,
+}
+
+/// A part with one more row group, and the columns to be filled again.
+struct Done<P: Write + Send> {
+    open: Box<Open<P>>,
+    columns: Vec<Column>,
+}
+
+impl<P: Write + Send + 'static> Encoder<P> {
     pub fn new(schema: SchemaRef, sizes: Sizes) -> Self {
         Encoder {
             schema,
             sizes,
-            open: None,
+            desk: Desk::Free(None),
             parts: Vec::new(),
         }
     }
 
-    /// Writes rows that take about so many bytes; `sink` opens the part of a number.
+    /// Writes filled columns as a row group; `sink` opens the part of a number. Answers empty columns, if there are
+    /// some from before.
     pub fn write(
         &mut self,
-        batch: &RecordBatch,
-        batch_bytes: usize,
+        columns: Vec<Column>,
         sink: impl FnOnce(u32) -> io::Result<P>,
-    ) -> Result<(), Fault> {
-        let mut open = match self.open.take() {
+    ) -> Result<Option<Vec<Column>>, Fault> {
+        let (open, before) = self.settle()?;
+        let open = match open {
             Some(open) => open,
-            None => self.open_part(batch, sink)?,
+            None => Box::new(self.open_part(sink)?),
         };
-        open.writer.write(batch).map_err(|error| fault(&error))?;
-        open.rows += batch.num_rows() as u64;
-        open.group_bytes += batch_bytes;
-        if open.group_bytes >= self.sizes.row_group_bytes {
-            open.writer.flush().map_err(|error| fault(&error))?;
-            open.group_bytes = 0;
+        if self.sizes.cores > 1 {
+            let work = thread::Builder::new().name("encode".to_owned());
+            let handle = work.spawn(move || open.add(columns));
+            let handle = handle.map_err(|error| Fault::transient(format!("no thread: {error}")))?;
+            self.desk = Desk::Away(handle);
+            return Ok(before);
         }
-        if open.writer.bytes_written() >= self.sizes.part_bytes {
-            return self.close(open);
-        }
-        self.open = Some(open);
-        Ok(())
+        let done = open.add(columns)?;
+        self.put_back(done).map(Some)
     }
 
     /// Closes the last part and answers all of them.
     pub fn finish(mut self) -> Result<Vec<Part<P>>, Fault> {
-        if let Some(open) = self.open.take() {
-            self.close(open)?;
+        if let (Some(open), _) = self.settle()? {
+            self.close(*open)?;
         }
         Ok(self.parts)
     }
 
-    fn open_part(
-        &self,
-        batch: &RecordBatch,
-        sink: impl FnOnce(u32) -> io::Result<P>,
-    ) -> Result<Open<P>, Fault> {
+    /// Waits for the row group in hand, and closes a part that is large enough.
+    #[allow(clippy::type_complexity)]
+    fn settle(&mut self) -> Result<(Option<Box<Open<P>>>, Option<Vec<Column>>), Fault> {
+        let mut before = None;
+        let mut desk = std::mem::replace(&mut self.desk, Desk::Broken);
+        if let Desk::Away(handle) = desk {
+            let done = handle
+                .join()
+                .map_err(|_| Fault::bug("encoding stopped"))??;
+            before = Some(self.put_back(done)?);
+            desk = std::mem::replace(&mut self.desk, Desk::Broken);
+        }
+        match desk {
+            Desk::Free(open) => Ok((open, before)),
+            Desk::Away(_) | Desk::Broken => Err(Fault::bug("a part was lost to an earlier fault")),
+        }
+    }
+
+    fn put_back(&mut self, done: Done<P>) -> Result<Vec<Column>, Fault> {
+        let Done { open, mut columns } = done;
+        columns.iter_mut().for_each(Column::clear);
+        if open.writer.bytes_written() >= self.sizes.part_bytes {
+            self.close(*open)?;
+            self.desk = Desk::Free(None);
+        } else {
+            self.desk = Desk::Free(Some(open));
+        }
+        Ok(columns)
+    }
+
+    fn open_part(&self, sink: impl FnOnce(u32) -> io::Result<P>) -> Result<Open<P>, Fault> {
         let sink = sink(self.parts.len() as u32).map_err(|error| sink_fault(&error))?;
         let tap = Tap {
             sink,
             digest: Sha256::new(),
             bytes: 0,
         };
-        let properties = properties(batch);
-        let writer = ArrowWriter::try_new(tap, Arc::clone(&self.schema), Some(properties))
-            .map_err(|error| fault(&error))?;
-        Ok(Open {
-            writer,
-            rows: 0,
-            group_bytes: 0,
-        })
+        let start = || -> Result<Open<P>, ParquetError> {
+            let mut properties = WriterProperties::builder()
+                .set_created_by(CREATED_BY.to_owned())
+                .set_offset_index_disabled(true)
+                .build();
+            add_encoded_arrow_schema_to_metadata(&self.schema, &mut properties);
+            let schema = ArrowSchemaConverter::new().convert(&self.schema)?;
+            let schema = schema.root_schema_ptr();
+            Ok(Open {
+                writer: SerializedFileWriter::new(tap, schema, Arc::new(properties))?,
+                encoder: ChunkEncoder::new().map_err(ParquetError::from)?,
+                rows: 0,
+            })
+        };
+        start().map_err(|error| fault(&error))
     }
 
     fn close(&mut self, open: Open<P>) -> Result<(), Fault> {
@@ -128,9 +174,31 @@ impl<P: Write + Send> Encoder<P> {
     }
 }
 
-fn fault(error: &parquet::errors::ParquetError) -> Fault {
+impl<P: Write + Send> Open<P> {
+    fn add(mut self: Box<Self>, columns: Vec<Column>) -> Result<Done<P>, Fault> {
+        let rows = self.row_group(&columns).map_err(|error| fault(&error))?;
+        self.rows += rows;
+        Ok(Done {
+            open: self,
+            columns,
+        })
+    }
+
+    fn row_group(&mut self, columns: &[Column]) -> Result<u64, ParquetError> {
+        let about = self.writer.schema_descr().columns().to_vec();
+        let mut group = self.writer.next_row_group()?;
+        for (column, about) in columns.iter().zip(&about) {
+            let chunk = self.encoder.chunk(column, about)?;
+            group.append_column(&chunk.bytes, chunk.close)?;
+        }
+        let metadata = group.close()?;
+        Ok(metadata.num_rows() as u64)
+    }
+}
+
+fn fault(error: &ParquetError) -> Fault {
     match error {
-        parquet::errors::ParquetError::External(source) => {
+        ParquetError::External(source) => {
             Fault::transient(format!("a part could not be written: {source}"))
         }
         error => Fault::bug(format!("rows could not be encoded: {error}")),
@@ -159,59 +227,4 @@ impl<P: Write> Write for Tap<P> {
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
-}
-
-fn properties(batch: &RecordBatch) -> WriterProperties {
-    let mut properties = WriterProperties::builder()
-        .set_created_by(CREATED_BY.to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .set_data_page_size_limit(1 << 20)
-        .set_max_row_group_row_count(None);
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let path = ColumnPath::from(field.name().as_str());
-        properties = encodings(properties, path, column);
-    }
-    properties.build()
-}
-
-fn encodings(
-    properties: WriterPropertiesBuilder,
-    path: ColumnPath,
-    column: &dyn Array,
-) -> WriterPropertiesBuilder {
-    let plain = |encoding| {
-        move |properties: WriterPropertiesBuilder, path: ColumnPath| {
-            properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, encoding)
-        }
-    };
-    match column.data_type() {
-        DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Date32 => {
-            plain(Encoding::DELTA_BINARY_PACKED)(properties, path)
-        }
-        DataType::Timestamp(..) | DataType::Time64(_) => {
-            plain(Encoding::DELTA_BINARY_PACKED)(properties, path)
-        }
-        DataType::Decimal128(precision, _) if *precision <= 18 => {
-            plain(Encoding::DELTA_BINARY_PACKED)(properties, path)
-        }
-        DataType::Float64 => plain(Encoding::BYTE_STREAM_SPLIT)(properties, path),
-        DataType::Utf8 if is_mostly_distinct(column) => {
-            properties.set_column_dictionary_enabled(path, false)
-        }
-        _ => properties,
-    }
-}
-
-/// Whether a dictionary of the texts would be about as large as the texts.
-fn is_mostly_distinct(column: &dyn Array) -> bool {
-    let Some(texts) = column.as_any().downcast_ref::<StringArray>() else {
-        return false;
-    };
-    let sample: Vec<&str> = texts.iter().flatten().take(SAMPLE_ROWS).collect();
-    let distinct: HashSet<&str> = sample.iter().copied().collect();
-    distinct.len() * 2 > sample.len()
 }

@@ -3,7 +3,7 @@
 use wide::u8x16;
 
 /// Sixteen bytes.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Lanes(u8x16);
 
 impl Lanes {
@@ -23,6 +23,20 @@ impl Lanes {
     #[inline(always)]
     pub fn are(self, byte: u8) -> u32 {
         self.0.simd_eq(u8x16::splat(byte)).to_bitmask()
+    }
+
+    /// The bytes less those of `floor`, if none is more than its limit above it.
+    #[inline(always)]
+    pub fn above(self, floor: &[u8; 16], limits: &[u8; 16]) -> Option<[u8; 16]> {
+        let above = self.0 - u8x16::new(*floor);
+        let is_within = above.min(u8x16::new(*limits)).simd_eq(above);
+        (is_within.to_bitmask() == 0xffff).then(|| above.to_array())
+    }
+
+    /// Where the bytes of two are the same.
+    #[inline(always)]
+    pub fn agree(self, other: Lanes) -> u32 {
+        self.0.simd_eq(other.0).to_bitmask()
     }
 
     /// Where a byte stands, or the one that differs from it only in the bit that parts `a` from `A`.

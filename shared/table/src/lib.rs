@@ -33,13 +33,16 @@
 //! assert_eq!(outcome.tables["gins"].parts[0].rows, 2);
 //! ```
 
+mod chunk;
 mod column;
 mod compile;
+mod dictionary;
 mod encode;
 mod infer;
 mod lanes;
 mod misfit;
 mod number;
+mod pack;
 mod reference;
 mod reject;
 mod row;
@@ -49,6 +52,7 @@ mod shape;
 mod skip;
 mod text;
 mod time;
+mod usual;
 mod walk;
 mod writer;
 

@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::ArrowError;
 use pipeline::balance::RowCounts;
 use pipeline::fault::Fault;
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::function::{Value, kind_of};
 use pipeline::template::Unfilled;
 
+use crate::Sizes;
 use crate::column::{Column, Token};
-use crate::compile::{ColumnPlan, Place, Plan};
+use crate::compile::{ColumnPlan, Place, Plan, Way};
 use crate::misfit::Misfit;
 use crate::scan::{Element, Found, Kind, Slot};
 use crate::text::unescape;
@@ -20,10 +19,12 @@ use crate::text::unescape;
 /// The rows of one table that are not yet encoded.
 #[derive(Debug)]
 pub(crate) struct Rows {
+    /// The columns, and behind them the one of the members that no column takes.
     columns: Vec<Column>,
-    extra: Option<Column>,
     rows: usize,
     row_bytes: usize,
+    /// About how many bytes came since the texts were added up.
+    unweighed: usize,
     pub counts: RowCounts,
     keys: HashSet<Box<[u8]>>,
     record: OfRecord,
@@ -32,6 +33,9 @@ pub(crate) struct Rows {
     /// What the page in hand tells, by column.
     told: Vec<Option<String>>,
 }
+
+/// Texts are added up whenever so many bytes of records came.
+const WEIGHED_EVERY: usize = 64 << 10;
 
 /// What the record in hand has added so far.
 #[derive(Debug, Default)]
@@ -74,6 +78,14 @@ impl<'p> Source<'p> {
 
     fn inner(&self, slot: Slot) -> Result<&'p str, Misfit> {
         self.cut(slot.start() + 1, slot.end() - 1)
+    }
+
+    #[inline(always)]
+    fn push_usual(&self, slot: Slot, column: &mut Column) -> bool {
+        // What begins before the source wraps around, and so ends past it.
+        let start = slot.start().wrapping_sub(self.start);
+        let end = start.wrapping_add(slot.length());
+        column.push_usual(self.text.as_bytes(), start, end, slot.kind())
     }
 
     /// The text of a plain value, as conditions compare it; none for null.
@@ -141,20 +153,14 @@ fn valid(raw: &str) -> Result<&str, Misfit> {
 
 impl Rows {
     pub fn new(plan: &Plan) -> Self {
-        let columns: Vec<Column> = plan
-            .columns
-            .iter()
-            .map(|column| Column::new(&column.definition))
-            .collect();
-        let extra = plan.extra.as_ref().map(|_| Column::json());
-        let all = columns.iter().chain(&extra);
+        let columns = columns(plan);
         Rows {
-            row_bytes: all.map(Column::row_bytes).sum(),
-            texts: vec![None; columns.len()],
-            told: vec![None; columns.len()],
+            row_bytes: columns.iter().map(Column::row_bytes).sum(),
+            texts: vec![None; plan.columns.len()],
+            told: vec![None; plan.columns.len()],
             columns,
-            extra,
             rows: 0,
+            unweighed: 0,
             counts: RowCounts::default(),
             keys: HashSet::new(),
             record: OfRecord::default(),
@@ -184,9 +190,20 @@ impl Rows {
 
     /// About how many bytes the rows take.
     pub fn bytes(&self) -> usize {
-        let columns = self.columns.iter().chain(&self.extra);
-        let texts: usize = columns.map(Column::text_bytes).sum();
+        let texts: usize = self.columns.iter().map(Column::text_bytes).sum();
         texts + self.rows * self.row_bytes
+    }
+
+    /// Whether they are to be encoded. Texts are added up only now and then: a record that could matter is seen by
+    /// its own length.
+    #[inline]
+    pub fn is_full(&mut self, sizes: &Sizes, record: usize) -> bool {
+        self.unweighed += record + 64;
+        if self.unweighed < WEIGHED_EVERY.min(sizes.row_group_bytes) {
+            return false;
+        }
+        self.unweighed = 0;
+        self.bytes() >= sizes.row_group_bytes
     }
 
     /// Marks where the rows of the next record begin.
@@ -210,7 +227,10 @@ impl Rows {
                 misfit: Misfit::Blocked,
             });
         }
-        let before = self.bytes();
+        let before = match list.elements.len() {
+            0..64 => 0,
+            _ => self.bytes(),
+        };
         for (number, element) in list.elements.iter().enumerate() {
             self.record.parsed += 1;
             self.add_row(plan, found, source, number as u32, *element)?;
@@ -237,7 +257,22 @@ impl Rows {
     ) -> Result<(), Failure> {
         let nulled = self.record.nulled.len();
         let unmatched = self.record.unmatched.len();
-        for (index, column) in plan.columns.iter().enumerate() {
+        let own = found.slots_of(element);
+        for index in 0..plan.columns.len() {
+            // Nearly all values are of the usual kind and layout.
+            let column = &mut self.columns[index];
+            let slot = match plan.ways[index] {
+                Way::Own(slot) => Some(own[usize::from(slot)]),
+                Way::Outer => slot(plan, &plan.columns[index].place, found, number, element),
+                Way::Ordinal if column.push_ordinal(element.ordinal) => continue,
+                Way::Ordinal | Way::Worked => None,
+            };
+            if let Some(slot) = slot
+                && source.push_usual(slot, column)
+            {
+                continue;
+            }
+            let column = &plan.columns[index];
             let pushed = if column.is_plain {
                 self.push_plain(index, plan, column, found, source, number, element)
             } else {
@@ -379,7 +414,7 @@ impl Rows {
         source: Source<'_>,
         number: u32,
     ) -> Result<(), Failure> {
-        let (Some(extra), Some(column)) = (&plan.extra, &mut self.extra) else {
+        let (Some(extra), Some(column)) = (&plan.extra, self.columns.last_mut()) else {
             return Ok(());
         };
         let mut object = String::new();
@@ -436,7 +471,7 @@ impl Rows {
     }
 
     fn truncate(&mut self, rows: usize) {
-        for column in self.columns.iter_mut().chain(&mut self.extra) {
+        for column in &mut self.columns {
             column.truncate(rows);
         }
         self.rows = rows;
@@ -472,13 +507,20 @@ impl Rows {
         *self.counts.rejected.entry(reason.to_owned()).or_default() += elements;
     }
 
-    /// The rows so far as a batch; the table starts anew.
-    pub fn take(&mut self, plan: &Plan) -> Result<RecordBatch, ArrowError> {
+    /// The filled columns; the table goes on with the empty ones.
+    pub fn swap(&mut self, empty: Vec<Column>) -> Vec<Column> {
         self.rows = 0;
-        let columns = self.columns.iter_mut().chain(&mut self.extra);
-        let arrays: Vec<ArrayRef> = columns.map(Column::take).collect::<Result<_, _>>()?;
-        RecordBatch::try_new(plan.schema.clone(), arrays)
+        std::mem::replace(&mut self.columns, empty)
     }
+}
+
+/// The empty columns of a table.
+pub(crate) fn columns(plan: &Plan) -> Vec<Column> {
+    let declared = plan.columns.iter();
+    let declared = declared.map(|column| Column::new(&column.definition));
+    declared
+        .chain(plan.extra.as_ref().map(|_| Column::json()))
+        .collect()
 }
 
 fn count(counts: &mut indexmap::IndexMap<String, u64>, name: &str) {

@@ -4,15 +4,18 @@
 //! seen last, so the next key is guessed and compared at once; a wrong guess searches and learns.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::lanes::Lanes;
-use crate::shape::{ListId, NodeId, RECORD, Shape, SlotId};
+use crate::shape::{ListId, Node, NodeId, RECORD, Shape, SlotId};
 use crate::skip;
 
 /// How deeply objects and lists may stand in each other.
 pub(crate) const DEPTH: usize = 128;
 /// How many keys of one place are remembered.
 const LEARNED: usize = 128;
+/// Longer keys, quotes and colon included, are not remembered.
+const LONGEST_LEARNED: usize = 64;
 
 /// Why bytes are not a record, and where. Small, because every value is answered with one or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +140,14 @@ impl Slot {
         Slot((start as u64) << 32 | ((end - start) as u64) << 4 | kind as u64)
     }
 
+    #[inline(always)]
+    fn checked(start: usize, end: usize, kind: Kind) -> Result<Self, Bad> {
+        if end - start >= LONGEST {
+            return Err(Bad::at(start, Reason::ValueTooLong));
+        }
+        Ok(Slot::new(start, end, kind))
+    }
+
     #[inline]
     pub fn kind(self) -> Kind {
         KINDS[(self.0 & 15) as usize]
@@ -149,7 +160,12 @@ impl Slot {
 
     #[inline]
     pub fn end(self) -> usize {
-        self.start() + (self.0 as u32 >> 4) as usize
+        self.start() + self.length()
+    }
+
+    #[inline]
+    pub fn length(self) -> usize {
+        (self.0 as u32 >> 4) as usize
     }
 
     fn blocked(self) -> Self {
@@ -161,8 +177,6 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(crate) struct Elements {
     width: usize,
-    /// The slots of all elements, one element after the other.
-    slots: Vec<Slot>,
     pub elements: Vec<Element>,
     /// A value that stands where the list should be.
     pub blocked: Option<Slot>,
@@ -174,6 +188,8 @@ pub(crate) struct Element {
     pub parent_list: ListId,
     pub parent: u32,
     pub ordinal: u32,
+    /// Where its slots begin among those of the record.
+    first_slot: u32,
 }
 
 /// A member of an element, its key included; noted where the members that no column takes are kept.
@@ -190,6 +206,8 @@ pub(crate) struct NotedMember {
 /// Everything that was found in one record.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
+    /// The slots of all elements of all lists, as they were opened.
+    slots: Vec<Slot>,
     pub lists: Vec<Elements>,
     pub members: Vec<NotedMember>,
 }
@@ -201,38 +219,58 @@ impl Found {
             ..Elements::default()
         };
         Found {
+            slots: Vec::new(),
             lists: shape.lists.iter().map(elements).collect(),
             members: Vec::new(),
         }
     }
 
     pub fn slot(&self, list: ListId, element: u32, slot: SlotId) -> Slot {
-        let elements = &self.lists[usize::from(list)];
-        elements.slots[element as usize * elements.width + usize::from(slot)]
+        let element = self.lists[usize::from(list)].elements[element as usize];
+        self.slots_of(element)[usize::from(slot)]
+    }
+
+    /// The slots of an element, those of its list first.
+    #[inline(always)]
+    pub fn slots_of(&self, element: Element) -> &[Slot] {
+        &self.slots[element.first_slot as usize..]
     }
 
     fn clear(&mut self) {
+        self.slots.clear();
         for list in &mut self.lists {
-            list.slots.clear();
             list.elements.clear();
             list.blocked = None;
         }
         self.members.clear();
     }
 
-    fn open(&mut self, list: ListId, element: Element) -> u32 {
+    fn open(&mut self, list: ListId, parent: Home, ordinal: u32) -> Home {
         let elements = &mut self.lists[usize::from(list)];
-        let number = elements.elements.len();
-        elements.elements.push(element);
-        elements
-            .slots
-            .resize((number + 1) * elements.width, Slot::default());
-        number as u32
+        let home = Home {
+            list,
+            element: elements.elements.len() as u32,
+            first_slot: self.slots.len() as u32,
+        };
+        elements.elements.push(Element {
+            parent_list: parent.list,
+            parent: parent.element,
+            ordinal,
+            first_slot: home.first_slot,
+        });
+        let end = self.slots.len() + elements.width;
+        self.slots.resize(end, Slot::default());
+        home
     }
 
+    #[inline(always)]
+    fn is_set(&self, home: Home, slot: SlotId) -> bool {
+        self.slots[home.first_slot as usize + usize::from(slot)] != Slot::default()
+    }
+
+    #[inline(always)]
     fn set(&mut self, home: Home, slot: SlotId, value: Slot) {
-        let elements = &mut self.lists[usize::from(home.list)];
-        elements.slots[home.element as usize * elements.width + usize::from(slot)] = value;
+        self.slots[home.first_slot as usize + usize::from(slot)] = value;
     }
 }
 
@@ -241,48 +279,90 @@ impl Found {
 struct Home {
     list: ListId,
     element: u32,
+    first_slot: u32,
 }
+
+/// What holds the record, which is a list of one.
+const OUTSIDE: Home = Home {
+    list: RECORD,
+    element: 0,
+    first_slot: 0,
+};
 
 /// Reads records of one shape and remembers the order of their keys.
 #[derive(Debug)]
 pub(crate) struct Scanner {
+    /// For each node its keys, in the order in which they come next.
     learned: Vec<Vec<LearnedKey>>,
+    /// What is to be learned when the record is read.
+    misses: Vec<Miss>,
 }
 
-/// A key with its quotes and colon, as it was seen last.
+/// A key with its quotes and colon, and what is wanted of its value.
 #[derive(Debug)]
 struct LearnedKey {
-    head: u128,
-    mask: u128,
-    text: Box<[u8]>,
-    member: Option<u16>,
+    head: Lanes,
+    /// The lanes that are not of the key: they may hold anything.
+    free: u32,
+    /// The key's length, quotes and colon included.
+    length: u32,
+    wanted: Wanted,
+    /// What does not fit into the head.
+    tail: Box<[u8]>,
+}
+
+/// What is wanted of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    /// Its value alone.
+    Plain(SlotId),
+    /// Its members.
+    Members(SlotId, NodeId),
+    /// Something inside of it.
+    Inside(SlotId, NodeId),
+}
+
+impl Wanted {
+    fn slot(self) -> Option<SlotId> {
+        match self {
+            Wanted::Nothing => None,
+            Wanted::Plain(slot) | Wanted::Members(slot, _) | Wanted::Inside(slot, _) => Some(slot),
+        }
+    }
+}
+
+/// A key that was not known where it stood.
+#[derive(Debug)]
+struct Miss {
+    node: NodeId,
+    place: usize,
+    text: Range<usize>,
+    wanted: Wanted,
 }
 
 impl LearnedKey {
-    fn new(text: &[u8], member: Option<u16>) -> Self {
+    fn new(text: &[u8], wanted: Wanted) -> Self {
         let mut head = [0; 16];
-        let mut mask = [0; 16];
         let short = text.len().min(16);
         head[..short].copy_from_slice(&text[..short]);
-        mask[..short].fill(0xff);
         LearnedKey {
-            head: u128::from_le_bytes(head),
-            mask: u128::from_le_bytes(mask),
-            text: text.into(),
-            member,
+            head: Lanes::of(&head),
+            free: !0 << short,
+            length: text.len() as u32,
+            wanted,
+            tail: text[short..].into(),
         }
     }
 
-    #[inline]
+    /// Whether the key stands there. Not told near the end of a page, where a search finds it.
+    #[inline(always)]
     fn is_at(&self, bytes: &[u8], at: usize) -> bool {
-        let Some(rest) = bytes.get(at..) else {
+        let Some(head) = Lanes::at(bytes, at) else {
             return false;
         };
-        let Some(head) = rest.first_chunk() else {
-            return rest.starts_with(&self.text);
-        };
-        (u128::from_le_bytes(*head) ^ self.head) & self.mask == 0
-            && (self.text.len() <= 16 || rest[16..].starts_with(&self.text[16..]))
+        head.agree(self.head) | self.free == !0
+            && (self.length <= 16 || bytes[at + 16..].starts_with(&self.tail))
     }
 }
 
@@ -290,6 +370,7 @@ impl Scanner {
     pub fn new(shape: &Shape) -> Self {
         Scanner {
             learned: shape.nodes.iter().map(|_| Vec::new()).collect(),
+            misses: Vec::new(),
         }
     }
 
@@ -302,87 +383,80 @@ impl Scanner {
         found: &mut Found,
     ) -> Result<usize, Bad> {
         found.clear();
-        let element = Element {
-            parent_list: RECORD,
-            parent: 0,
-            ordinal: 0,
-        };
-        let home = Home {
-            list: RECORD,
-            element: found.open(RECORD, element),
-        };
+        let home = found.open(RECORD, OUTSIDE, 0);
         let mut pass = Pass {
-            shape,
             bytes,
-            learned: &mut self.learned,
+            shape,
+            learned: &self.learned,
+            misses: &mut self.misses,
             found,
         };
-        pass.value(at, 0, home, 0)
-    }
-}
-
-/// Which members of an object were seen; an object of up to 64 wanted members needs no memory for it.
-#[derive(Default)]
-struct Seen {
-    few: u64,
-    many: Vec<u16>,
-}
-
-impl Seen {
-    /// Whether it was new.
-    fn insert(&mut self, member: u16) -> bool {
-        if member < 64 {
-            let bit = 1 << member;
-            let new = self.few & bit == 0;
-            self.few |= bit;
-            return new;
+        let end = pass.value(at, 0, home, 0);
+        if !self.misses.is_empty() {
+            self.learn(bytes);
         }
-        let new = !self.many.contains(&member);
-        self.many.push(member);
-        new
+        end
     }
+
+    #[cold]
+    fn learn(&mut self, bytes: &[u8]) {
+        for miss in self.misses.drain(..) {
+            let learned = &mut self.learned[miss.node as usize];
+            let start = miss.text.start;
+            let is_known = |key: &LearnedKey| {
+                key.length as usize == miss.text.len() && key.is_at(bytes, start)
+            };
+            if learned.len() < LEARNED && !learned.iter().any(is_known) {
+                let place = miss.place.min(learned.len());
+                learned.insert(place, LearnedKey::new(&bytes[miss.text], miss.wanted));
+            }
+        }
+    }
+}
+
+/// A key that was read.
+#[derive(Clone, Copy)]
+struct Key {
+    wanted: Wanted,
+    start: usize,
+    /// Where its colon ends.
+    end: usize,
+}
+
+/// Where an object stands in the order of its keys.
+#[derive(Clone, Copy, Default)]
+struct Order {
+    /// Which key comes next, if this object has the order of the last ones.
+    next: usize,
+    missed: usize,
+    /// Whether a key came that stood further ahead last time, or was not known: only then can one come twice.
+    is_mixed: bool,
 }
 
 struct Pass<'a> {
-    shape: &'a Shape,
     bytes: &'a [u8],
-    learned: &'a mut [Vec<LearnedKey>],
+    shape: &'a Shape,
+    learned: &'a [Vec<LearnedKey>],
+    misses: &'a mut Vec<Miss>,
     found: &'a mut Found,
 }
 
 impl Pass<'_> {
-    /// Reads a value. What is plain is read where the value stands, so that only nesting costs a call.
-    #[inline(always)]
+    /// Reads a value of which something inside may be wanted.
+    #[inline]
     fn value(&mut self, at: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
         let shape = self.shape;
         let node = &shape.nodes[id as usize];
-        let (end, kind) = match self.bytes.get(at) {
-            Some(b'"') => {
-                let (end, escaped) = text(self.bytes, at)?;
-                (end, if escaped { Kind::Escaped } else { Kind::Text })
-            }
-            Some(b'{') if node.opens_object() => {
-                (self.object(at, id, home, depth + 1)?, Kind::Object)
-            }
-            Some(b'[') if node.opens_list() => (self.list(at, id, home, depth + 1)?, Kind::List),
-            Some(b'{') => (skip::container(self.bytes, at)?, Kind::Object),
-            Some(b'[') => (skip::container(self.bytes, at)?, Kind::List),
-            Some(b'-' | b'0'..=b'9') => (scalar(self.bytes, at), Kind::Number),
-            Some(b'n') => (word(self.bytes, at, b"null")?, Kind::Null),
-            Some(b't') => (word(self.bytes, at, b"true")?, Kind::True),
-            Some(b'f') => (word(self.bytes, at, b"false")?, Kind::False),
-            Some(_) => return Err(Bad::at(at, Reason::NoValue)),
-            None => return Err(Bad::at(at, Reason::EndsEarly)),
+        let (at, first) = first(self.bytes, at)?;
+        let (end, kind) = match first {
+            b'{' if node.opens_object() => (self.object(at, id, home, depth + 1)?, Kind::Object),
+            b'[' if node.opens_list() => (self.list(at, id, home, depth + 1)?, Kind::List),
+            first => plain(self.bytes, at, first)?,
         };
         if let Some(slot) = node.slot {
-            if end - at >= LONGEST {
-                return Err(Bad::at(at, Reason::ValueTooLong));
-            }
-            self.found.set(home, slot, Slot::new(at, end, kind));
+            self.found.set(home, slot, Slot::checked(at, end, kind)?);
         }
-        let object_missed = kind != Kind::Object && !node.members.is_empty();
-        let list_missed = kind != Kind::List && node.opens_list();
-        if (object_missed || list_missed) && kind != Kind::Null {
+        if !node.is_leaf && node.is_missed_by(kind) {
             let shown = end.min(at + LONGEST - 1);
             self.block(id, home, Slot::new(at, shown, kind));
         }
@@ -394,71 +468,112 @@ impl Pass<'_> {
         if depth > DEPTH {
             return Err(Bad::at(start, Reason::TooDeep));
         }
-        let node = &self.shape.nodes[id as usize];
-        let mut at = blanks(self.bytes, start + 1);
-        if self.bytes.get(at) == Some(&b'}') {
+        let (bytes, shape) = (self.bytes, self.shape);
+        let node = &shape.nodes[id as usize];
+        let mut at = blanks(bytes, start + 1);
+        if bytes.get(at) == Some(&b'}') {
             return Ok(at + 1);
         }
-        let mut seen = Seen::default();
-        let mut guess = 0;
+        let learned = self.learned[id as usize].as_slice();
+        let mut order = Order::default();
         loop {
-            let key_at = at;
-            let (member, after) = self.key(at, id, &mut guess)?;
-            at = blanks(self.bytes, after);
-            at = match member {
-                Some(member) if !seen.insert(member) => {
-                    return Err(Bad::at(key_at, Reason::KeyTwice));
+            let key = match learned.get(order.next) {
+                Some(known) if known.is_at(bytes, at) => {
+                    order.next += 1;
+                    Key {
+                        wanted: known.wanted,
+                        start: at,
+                        end: at + known.length as usize,
+                    }
                 }
-                Some(member) => {
-                    let child = node.members[usize::from(member)].node;
-                    self.value(at, child, home, depth)?
+                _ => {
+                    let (key, now) = self.other_key(at, id, order)?;
+                    order = now;
+                    key
                 }
-                None => any(self.bytes, at)?,
+            };
+            if order.is_mixed && self.is_seen(home, key.wanted) {
+                return Err(Bad::at(key.start, Reason::KeyTwice));
+            }
+            at = match key.wanted {
+                Wanted::Nothing => any(bytes, key.end)?,
+                Wanted::Plain(slot) => {
+                    let (at, first) = first(bytes, key.end)?;
+                    let (end, kind) = plain(bytes, at, first)?;
+                    self.found.set(home, slot, Slot::checked(at, end, kind)?);
+                    end
+                }
+                Wanted::Members(slot, child) if bytes.get(key.end) == Some(&b'{') => {
+                    let end = self.object(key.end, child, home, depth + 1)?;
+                    self.found
+                        .set(home, slot, Slot::checked(key.end, end, Kind::Object)?);
+                    end
+                }
+                Wanted::Members(_, child) | Wanted::Inside(_, child) => {
+                    self.value(key.end, child, home, depth)?
+                }
             };
             if node.notes_members {
-                self.found.members.push(NotedMember {
-                    list: home.list,
-                    element: home.element,
-                    member,
-                    start: key_at as u32,
-                    end: at as u32,
-                });
+                self.note_member(node, home, key, at);
             }
-            at = blanks(self.bytes, at);
-            match self.bytes.get(at) {
-                Some(b',') => at = blanks(self.bytes, at + 1),
-                Some(b'}') => return Ok(at + 1),
-                Some(_) => return Err(Bad::at(at, Reason::NoCommaInObject)),
-                None => return Err(Bad::at(at, Reason::EndsEarly)),
+            if bytes.get(at) != Some(&b',') {
+                at = blanks(bytes, at);
+                match bytes.get(at) {
+                    Some(b',') => {}
+                    Some(b'}') => return Ok(at + 1),
+                    Some(_) => return Err(Bad::at(at, Reason::NoCommaInObject)),
+                    None => return Err(Bad::at(at, Reason::EndsEarly)),
+                }
             }
+            at += 1;
         }
     }
 
-    /// The number of the member whose key stands at `at`, and where its colon ends.
-    fn key(
-        &mut self,
-        at: usize,
-        id: NodeId,
-        guess: &mut usize,
-    ) -> Result<(Option<u16>, usize), Bad> {
-        // The key that came next last time; or, where that one is left out now, the one after it.
+    fn is_seen(&self, home: Home, wanted: Wanted) -> bool {
+        wanted
+            .slot()
+            .is_some_and(|slot| self.found.is_set(home, slot))
+    }
+
+    #[inline(never)]
+    fn note_member(&mut self, node: &Node, home: Home, key: Key, end: usize) {
+        let slot = key.wanted.slot();
+        let member = slot.and_then(|slot| node.member_of_slot(&self.shape.nodes, slot));
+        self.found.members.push(NotedMember {
+            list: home.list,
+            element: home.element,
+            member,
+            start: key.start as u32,
+            end: end as u32,
+        });
+    }
+
+    /// A key that did not come next last time, perhaps behind blanks.
+    #[inline(never)]
+    fn other_key(&mut self, at: usize, id: NodeId, mut order: Order) -> Result<(Key, Order), Bad> {
+        let start = blanks(self.bytes, at);
         let learned = &self.learned[id as usize];
-        for (ahead, key) in learned.iter().skip(*guess).take(3).enumerate() {
-            if key.is_at(self.bytes, at) {
-                *guess += ahead + 1;
-                return Ok((key.member, at + key.text.len()));
+        // Often the one that came next is left out now, and it is one of those after it.
+        let ahead = (order.next..learned.len()).chain(0..order.next.min(learned.len()));
+        for place in ahead {
+            let key = &learned[place];
+            if key.is_at(self.bytes, start) {
+                order.is_mixed |= place < order.next;
+                order.next = place + 1;
+                let key = Key {
+                    wanted: key.wanted,
+                    start,
+                    end: start + key.length as usize,
+                };
+                return Ok((key, order));
             }
         }
-        self.search_key(at, id, guess)
+        self.search_key(start, id, order)
     }
 
     #[cold]
-    fn search_key(
-        &mut self,
-        at: usize,
-        id: NodeId,
-        guess: &mut usize,
-    ) -> Result<(Option<u16>, usize), Bad> {
+    fn search_key(&mut self, at: usize, id: NodeId, mut order: Order) -> Result<(Key, Order), Bad> {
+        let shape = self.shape;
         if self.bytes.get(at) != Some(&b'"') {
             return Err(match self.bytes.get(at) {
                 Some(_) => Bad::at(at, Reason::NoKey),
@@ -467,7 +582,7 @@ impl Pass<'_> {
         }
         let (end, escaped) = text(self.bytes, at)?;
         let key = &self.bytes[at + 1..end - 1];
-        let node = &self.shape.nodes[id as usize];
+        let node = &shape.nodes[id as usize];
         let member = if escaped {
             let key = str::from_utf8(key).ok().and_then(crate::text::unescape);
             let key = key.ok_or(Bad::at(at, Reason::KeyEscape))?;
@@ -479,27 +594,37 @@ impl Pass<'_> {
         if self.bytes.get(colon) != Some(&b':') {
             return Err(Bad::at(colon, Reason::NoColon));
         }
-        if !escaped && colon == end {
-            self.learn(id, guess, at..colon + 1, member);
+        let wanted = self.wanted(node, member);
+        order.is_mixed = true;
+        let text = at..colon + 1;
+        if !escaped && colon == end && text.len() <= LONGEST_LEARNED && order.missed < LEARNED {
+            self.misses.push(Miss {
+                node: id,
+                place: order.next + order.missed,
+                text,
+                wanted,
+            });
+            order.missed += 1;
         }
-        Ok((member, colon + 1))
+        let key = Key {
+            wanted,
+            start: at,
+            end: colon + 1,
+        };
+        Ok((key, order))
     }
 
-    fn learn(
-        &mut self,
-        id: NodeId,
-        guess: &mut usize,
-        key: std::ops::Range<usize>,
-        member: Option<u16>,
-    ) {
-        let text = &self.bytes[key];
-        let learned = &mut self.learned[id as usize];
-        if let Some(known) = learned.iter().position(|known| *known.text == *text) {
-            *guess = known + 1;
-        } else if learned.len() < LEARNED && text.len() <= 64 {
-            let place = (*guess).min(learned.len());
-            learned.insert(place, LearnedKey::new(text, member));
-            *guess = place + 1;
+    fn wanted(&self, node: &Node, member: Option<u16>) -> Wanted {
+        let Some(member) = member else {
+            return Wanted::Nothing;
+        };
+        let id = node.members[usize::from(member)].node;
+        let child = &self.shape.nodes[id as usize];
+        match child.slot {
+            Some(slot) if child.is_leaf => Wanted::Plain(slot),
+            Some(slot) if child.is_plain_object() => Wanted::Members(slot, id),
+            Some(slot) => Wanted::Inside(slot, id),
+            None => Wanted::Nothing,
         }
     }
 
@@ -516,15 +641,7 @@ impl Pass<'_> {
         for ordinal in 0.. {
             let mut end = None;
             if let Some(list) = node.list {
-                let element = Element {
-                    parent_list: home.list,
-                    parent: home.element,
-                    ordinal,
-                };
-                let home = Home {
-                    list,
-                    element: self.found.open(list, element),
-                };
+                let home = self.found.open(list, home, ordinal);
                 let element = self.shape.lists[usize::from(list)].element;
                 end = Some(self.value(at, element, home, depth)?);
             }
@@ -574,6 +691,24 @@ impl Pass<'_> {
     }
 }
 
+/// Where a value begins, and with which byte.
+#[inline(always)]
+fn first(bytes: &[u8], at: usize) -> Result<(usize, u8), Bad> {
+    match bytes.get(at) {
+        Some(byte) if *byte > b' ' => Ok((at, *byte)),
+        _ => first_behind_blanks(bytes, at),
+    }
+}
+
+#[inline(never)]
+fn first_behind_blanks(bytes: &[u8], at: usize) -> Result<(usize, u8), Bad> {
+    let at = blanks(bytes, at);
+    match bytes.get(at) {
+        Some(byte) => Ok((at, *byte)),
+        None => Err(Bad::at(at, Reason::EndsEarly)),
+    }
+}
+
 /// The next byte that is not white space.
 #[inline(always)]
 pub(crate) fn blanks(bytes: &[u8], at: usize) -> usize {
@@ -592,17 +727,35 @@ fn more_blanks(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The end of whatever value starts at `at`.
+#[inline(always)]
 pub(crate) fn any(bytes: &[u8], at: usize) -> Result<usize, Bad> {
-    match bytes.get(at) {
-        Some(b'"') => text(bytes, at).map(|(end, _)| end),
-        Some(b'{' | b'[') => skip::container(bytes, at),
-        Some(b'-' | b'0'..=b'9') => Ok(scalar(bytes, at)),
-        Some(b'n') => word(bytes, at, b"null"),
-        Some(b't') => word(bytes, at, b"true"),
-        Some(b'f') => word(bytes, at, b"false"),
-        Some(_) => Err(Bad::at(at, Reason::NoValue)),
-        None => Err(Bad::at(at, Reason::EndsEarly)),
+    let (at, first) = first(bytes, at)?;
+    plain(bytes, at, first).map(|(end, _)| end)
+}
+
+/// The end and kind of a value of which nothing inside is wanted.
+#[inline(always)]
+fn plain(bytes: &[u8], at: usize, first: u8) -> Result<(usize, Kind), Bad> {
+    match first {
+        b'"' => {
+            let (end, escaped) = text(bytes, at)?;
+            Ok((end, if escaped { Kind::Escaped } else { Kind::Text }))
+        }
+        b'-' | b'0'..=b'9' => Ok((scalar(bytes, at), Kind::Number)),
+        _ => word_or_container(bytes, at, first),
     }
+}
+
+#[inline(never)]
+fn word_or_container(bytes: &[u8], at: usize, first: u8) -> Result<(usize, Kind), Bad> {
+    Ok(match first {
+        b'n' => (word(bytes, at, b"null")?, Kind::Null),
+        b't' => (word(bytes, at, b"true")?, Kind::True),
+        b'f' => (word(bytes, at, b"false")?, Kind::False),
+        b'{' => (skip::container(bytes, at)?, Kind::Object),
+        b'[' => (skip::container(bytes, at)?, Kind::List),
+        _ => return Err(Bad::at(at, Reason::NoValue)),
+    })
 }
 
 /// The end of the number that starts at `at`; whether it is one is seen when it is converted.
@@ -621,27 +774,37 @@ fn scalar(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn word(bytes: &[u8], at: usize, word: &[u8]) -> Result<usize, Bad> {
-    if bytes[at..].starts_with(word) {
+#[inline(always)]
+fn word<const LENGTH: usize>(bytes: &[u8], at: usize, word: &[u8; LENGTH]) -> Result<usize, Bad> {
+    if bytes[at..].first_chunk() == Some(word) {
         return Ok(at + word.len());
     }
     Err(Bad::at(at, Reason::NoValue))
 }
 
 /// The end of the text whose quote stands at `at`, and whether it has escapes.
-#[inline]
+#[inline(always)]
 pub(crate) fn text(bytes: &[u8], at: usize) -> Result<(usize, bool), Bad> {
     let mut at = at + 1;
+    while let Some(lanes) = Lanes::at(bytes, at) {
+        let stops = lanes.stop_text();
+        if stops != 0 {
+            at += stops.trailing_zeros() as usize;
+            if bytes[at] == b'"' {
+                return Ok((at + 1, false));
+            }
+            break;
+        }
+        at += 16;
+    }
+    unusual_text(bytes, at)
+}
+
+/// The end of a text from one of its bytes on.
+#[inline(never)]
+fn unusual_text(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Bad> {
     let mut escaped = false;
     loop {
-        while let Some(lanes) = Lanes::at(bytes, at) {
-            let stops = lanes.stop_text();
-            if stops != 0 {
-                at += stops.trailing_zeros() as usize;
-                break;
-            }
-            at += 16;
-        }
         match bytes.get(at) {
             Some(b'"') => return Ok((at + 1, escaped)),
             Some(b'\\') => {
@@ -653,6 +816,13 @@ pub(crate) fn text(bytes: &[u8], at: usize) -> Result<(usize, bool), Bad> {
             }
             Some(_) => at += 1,
             None => return Err(Bad::at(bytes.len(), Reason::EndsEarly)),
+        }
+        while let Some(lanes) = Lanes::at(bytes, at) {
+            let stops = lanes.stop_text();
+            at += stops.trailing_zeros().min(16) as usize;
+            if stops != 0 {
+                break;
+            }
         }
     }
 }

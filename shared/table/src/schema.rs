@@ -34,7 +34,7 @@ fn with_description(field: Field, description: Option<&str>) -> Field {
 }
 
 /// The Arrow type of a column.
-pub(crate) fn data_type(column: &ColumnDefinition) -> DataType {
+fn data_type(column: &ColumnDefinition) -> DataType {
     match column.column_type {
         ColumnType::String | ColumnType::Json => DataType::Utf8,
         ColumnType::Bool => DataType::Boolean,

@@ -3,6 +3,8 @@
 use pipeline::path::{Path, Segment};
 use pipeline::table::each::Each;
 
+use crate::scan::Kind;
+
 /// Where a value of a record or of a list's element is kept while its record is read.
 pub(crate) type SlotId = u16;
 /// A list whose elements become rows; 0 is the record itself, a list of one.
@@ -22,7 +24,7 @@ pub(crate) struct Shape {
 /// A place in a record.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    /// Where its value is kept, if a column takes it.
+    /// Where its value is kept. Only what is reached without a key can go without.
     pub slot: Option<SlotId>,
     /// The wanted members, if it is an object.
     pub members: Vec<Member>,
@@ -34,6 +36,8 @@ pub(crate) struct Node {
     pub list: Option<ListId>,
     /// Whether the spans of all members are noted.
     pub notes_members: bool,
+    /// Whether nothing inside of it is wanted.
+    pub is_leaf: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,13 @@ pub(crate) struct List {
 }
 
 impl Node {
+    fn new() -> Self {
+        Node {
+            is_leaf: true,
+            ..Node::default()
+        }
+    }
+
     pub fn member(&self, key: &[u8]) -> Option<u16> {
         self.by_key
             .binary_search_by(|member| (*self.members[*member as usize].key).cmp(key))
@@ -65,9 +76,30 @@ impl Node {
             .map(|found| self.by_key[found])
     }
 
+    /// The number of the member whose value is kept in a slot.
+    pub fn member_of_slot(&self, nodes: &[Node], slot: SlotId) -> Option<u16> {
+        let is_it = |member: &Member| nodes[member.node as usize].slot == Some(slot);
+        self.members
+            .iter()
+            .position(is_it)
+            .map(|found| found as u16)
+    }
+
     /// Whether something inside an object is wanted.
     pub fn opens_object(&self) -> bool {
         !self.members.is_empty() || self.notes_members
+    }
+
+    /// Whether the wanted insides of it are not in a value of this kind; null holds nothing that could be missed.
+    pub fn is_missed_by(&self, kind: Kind) -> bool {
+        let object_missed = kind != Kind::Object && !self.members.is_empty();
+        let list_missed = kind != Kind::List && self.opens_list();
+        kind != Kind::Null && (object_missed || list_missed)
+    }
+
+    /// Whether it is an object of which nothing but members is wanted.
+    pub fn is_plain_object(&self) -> bool {
+        !self.members.is_empty() && !self.opens_list()
     }
 
     /// Whether something inside a list is wanted.
@@ -86,7 +118,7 @@ impl Shape {
             is_tree: false,
         };
         Shape {
-            nodes: vec![Node::default()],
+            nodes: vec![Node::new()],
             lists: vec![record],
         }
     }
@@ -120,12 +152,18 @@ impl Shape {
         });
         let start = self.lists[parent as usize].element;
         let holder = self.node(start, path);
-        self.nodes[holder as usize].list = Some(id);
+        self.open(holder, id);
         if is_tree {
             let again = self.node(element, path);
-            self.nodes[again as usize].list = Some(id);
+            self.open(again, id);
         }
         id
+    }
+
+    fn open(&mut self, holder: NodeId, list: ListId) {
+        let holder = &mut self.nodes[holder as usize];
+        holder.list = Some(list);
+        holder.is_leaf = false;
     }
 
     /// The slot of the value to which `path` leads from an element of `list`.
@@ -138,6 +176,26 @@ impl Shape {
         self.lists[list as usize].width += 1;
         self.nodes[node as usize].slot = Some(slot);
         slot
+    }
+
+    /// Gives every wanted member a slot: what is set already is seen for the second time.
+    pub fn finish(&mut self) {
+        for list in 0..self.lists.len() {
+            let mut open = vec![self.lists[list].element];
+            while let Some(node) = open.pop() {
+                let node = &self.nodes[node as usize];
+                open.extend(node.items.iter().map(|(_, item)| *item));
+                let members: Vec<NodeId> = node.members.iter().map(|member| member.node).collect();
+                for member in &members {
+                    let width = &mut self.lists[list].width;
+                    self.nodes[*member as usize].slot.get_or_insert_with(|| {
+                        *width += 1;
+                        *width - 1
+                    });
+                }
+                open.extend(members);
+            }
+        }
     }
 
     fn node(&mut self, start: NodeId, path: &Path) -> NodeId {
@@ -155,6 +213,7 @@ impl Shape {
         }
         let child = self.add_node();
         let node = &mut self.nodes[node as usize];
+        node.is_leaf = false;
         node.members.push(Member {
             key: key.into(),
             node: child,
@@ -172,12 +231,13 @@ impl Shape {
             return *child;
         }
         let child = self.add_node();
+        self.nodes[node as usize].is_leaf = false;
         self.nodes[node as usize].items.push((index, child));
         child
     }
 
     fn add_node(&mut self) -> NodeId {
-        self.nodes.push(Node::default());
+        self.nodes.push(Node::new());
         self.nodes.len() as NodeId - 1
     }
 }

@@ -7,9 +7,10 @@ use pipeline::table::column_type::ColumnType;
 use pipeline::table::time::{TimeFormat, Timezone};
 
 use crate::misfit::Misfit;
+use crate::usual;
 
-const MICROS_A_SECOND: i64 = 1_000_000;
-const MICROS_A_DAY: i64 = 86_400 * MICROS_A_SECOND;
+pub(crate) const MICROS_A_SECOND: i64 = 1_000_000;
+pub(crate) const MICROS_A_DAY: i64 = 86_400 * MICROS_A_SECOND;
 /// Numbers from here on are no `unix_seconds`: the year 5138, or March 1973 in milliseconds.
 const SECONDS_END: i64 = 100_000_000_000;
 
@@ -86,6 +87,22 @@ impl Clock {
             }
         }
         Err(Misfit::Not(self.kind))
+    }
+
+    /// Whether ISO 8601 is tried before all other formats.
+    pub fn begins_with_iso(&self) -> bool {
+        matches!(self.formats.first(), Some(TimeFormat::Iso))
+    }
+
+    /// A timestamp in a usual layout that fits the column.
+    #[inline(always)]
+    pub fn usual_timestamp(&self, text: &[u8]) -> Option<i64> {
+        match (usual::moment(text)?, &self.timezone) {
+            ((_, Some(_)), Some(Timezone::None)) => None,
+            ((local, Some(offset)), _) => Some(local - i64::from(offset) * MICROS_A_SECOND),
+            ((local, None), Some(Timezone::None)) => Some(local),
+            ((_, None), _) => None,
+        }
     }
 
     /// Whether numbers can be timestamps.
@@ -172,6 +189,11 @@ fn micros(time: civil::Time) -> i64 {
     seconds * MICROS_A_SECOND + i64::from(time.subsec_nanosecond()) / 1000
 }
 
+#[cfg(test)]
+pub(crate) fn iso_parts(text: &str) -> Option<(i64, Option<i32>)> {
+    iso_moment(text.as_bytes()).map(|moment| (moment.local, moment.offset))
+}
+
 /// `2024-03-26T09:30`, seconds, fraction and offset optional; digits past the microsecond are cut off.
 fn iso_moment(bytes: &[u8]) -> Option<Moment> {
     let (date, rest) = bytes.split_at_checked(10)?;
@@ -186,7 +208,7 @@ fn iso_moment(bytes: &[u8]) -> Option<Moment> {
     })
 }
 
-fn iso_date(bytes: &[u8]) -> Option<i32> {
+pub(crate) fn iso_date(bytes: &[u8]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *bytes else {
         return None;
     };
@@ -261,7 +283,7 @@ fn pair(tens: u8, ones: u8) -> Option<u8> {
 
 /// Days since 1970 of a date from the year 1 on; none if there is no such date.
 #[inline]
-fn days(year: i32, month: u8, day: u8) -> Option<i32> {
+pub(crate) fn days(year: i32, month: u8, day: u8) -> Option<i32> {
     const LENGTHS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = *LENGTHS.get(usize::from(month).wrapping_sub(1))?;

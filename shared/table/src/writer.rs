@@ -9,10 +9,11 @@ use pipeline::name::Name;
 use pipeline::path::{Path, Segment};
 use serde::Serialize;
 
+use crate::column::Column;
 use crate::compile::{Compiled, Place, Plan, Route};
 use crate::encode::{Encoder, Part};
 use crate::reject::{Reject, push_pointer};
-use crate::row::{Failure, Rows, Source};
+use crate::row::{self, Failure, Rows, Source};
 use crate::scan::{self, Bad, Found, Reason, Scanner};
 use crate::shape::RECORD;
 use crate::walk;
@@ -20,10 +21,6 @@ use crate::walk;
 /// How large things may become.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Rows are encoded as soon as there are so many of a table.
-    pub batch_rows: usize,
-    /// Rows are encoded as soon as they take so many bytes.
-    pub batch_bytes: usize,
     /// A row group is closed when its rows take so many bytes before encoding.
     pub row_group_bytes: usize,
     /// A part is closed when it has so many bytes.
@@ -32,17 +29,18 @@ pub struct Sizes {
     pub record_bytes: usize,
     /// A reject keeps so many raw bytes.
     pub reject_bytes: usize,
+    /// With more than one core, a row group is encoded while the next one is filled. The bytes are the same.
+    pub cores: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
         Sizes {
-            batch_rows: 1 << 15,
-            batch_bytes: 2 << 20,
-            row_group_bytes: 32 << 20,
+            row_group_bytes: 12 << 20,
             part_bytes: 128 << 20,
             record_bytes: 256 << 20,
             reject_bytes: 64 << 10,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 }
@@ -50,7 +48,7 @@ impl Default for Sizes {
 /// Where parts and rejects go.
 pub trait Sinks {
     /// What takes the bytes of a part.
-    type Part: Write + Send;
+    type Part: Write + Send + 'static;
 
     /// Opens the part of a table, numbered from 0.
     ///
@@ -78,9 +76,11 @@ pub struct Writer<'c, S: Sinks> {
     told: usize,
 }
 
-struct Table<P: Write + Send> {
+struct Table<P: Write + Send + 'static> {
     rows: Rows,
     encoder: Encoder<P>,
+    /// Columns to be filled next.
+    spare: Option<Vec<Column>>,
     /// Whether it takes the record in hand.
     takes: bool,
 }
@@ -158,6 +158,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         let table = |plan: &Plan| Table {
             rows: Rows::new(plan),
             encoder: Encoder::new(plan.schema.clone(), sizes),
+            spare: None,
             takes: false,
         };
         Writer {
@@ -431,7 +432,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         for index in 0..self.tables.len() {
             if self.tables[index].takes {
                 self.tables[index].rows.keep(&compiled.tables[index]);
-                self.encode_if_full(index)?;
+                self.encode_if_full(index, end - spot.start)?;
             }
         }
         Ok(())
@@ -506,26 +507,35 @@ impl<'c, S: Sinks> Writer<'c, S> {
     }
 
     #[inline]
-    fn encode_if_full(&mut self, index: usize) -> Result<(), Fault> {
-        let rows = &self.tables[index].rows;
-        let is_full = rows.len() >= self.sizes.batch_rows || rows.bytes() >= self.sizes.batch_bytes;
-        if is_full { self.encode(index) } else { Ok(()) }
+    fn encode_if_full(&mut self, index: usize, record: usize) -> Result<(), Fault> {
+        let rows = &mut self.tables[index].rows;
+        if rows.is_full(&self.sizes, record) {
+            return self.encode(index);
+        }
+        Ok(())
     }
 
     fn encode(&mut self, index: usize) -> Result<(), Fault> {
         let plan = &self.compiled.tables[index];
-        let Table { rows, encoder, .. } = &mut self.tables[index];
+        let Table {
+            rows,
+            encoder,
+            spare,
+            ..
+        } = &mut self.tables[index];
         if rows.len() == 0 {
             return Ok(());
         }
-        let bytes = rows.bytes();
-        let batch = rows
-            .take(plan)
-            .map_err(|error| Fault::bug(format!("rows make no batch: {error}")))?;
+        let empty = match spare.take() {
+            Some(empty) => empty,
+            None => row::columns(plan),
+        };
+        let filled = rows.swap(empty);
         let sinks = &mut self.sinks;
-        encoder
-            .write(&batch, bytes, |number| sinks.part(&plan.name, number))
-            .map_err(|fault| fault.with("table", &plan.name))
+        *spare = encoder
+            .write(filled, |number| sinks.part(&plan.name, number))
+            .map_err(|fault| fault.with("table", &plan.name))?;
+        Ok(())
     }
 }
 

@@ -423,7 +423,6 @@ fn the_same_rows_are_the_same_bytes_however_pages_are_cut() {
         })
         .collect();
     let sizes = Sizes {
-        batch_rows: 300,
         row_group_bytes: 20_000,
         part_bytes: 5_000,
         ..Sizes::default()

@@ -1,0 +1,44 @@
+//! The benchmark by itself, which is built sooner than the whole `lakehead` command:
+//! `cargo run --release -p bench -- RECORDS ROOM [PYTHON]`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bench::{Options, Workload};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match arguments.as_slice() {
+        ["transform", workload, pages, out, cores] => transform(workload, pages, out, cores),
+        [records, room, python @ ..] => measure(records, room, python.first().copied()),
+        _ => Err("usage: bench RECORDS ROOM [PYTHON]".to_owned()),
+    };
+    match ended {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn transform(workload: &str, pages: &str, out: &str, cores: &str) -> Result<String, String> {
+    let cores = cores.parse().map_err(|_| "cores are a number")?;
+    let used = bench::transform(workload.parse()?, Path::new(pages), Path::new(out), cores)?;
+    serde_json::to_string(&used).map_err(|error| error.to_string())
+}
+
+fn measure(records: &str, room: &str, python: Option<&str>) -> Result<String, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    bench::run(&Options {
+        records: records.parse().map_err(|_| "records are a number")?,
+        workloads: Workload::ALL.to_vec(),
+        python: python.map(Into::into),
+        room: room.into(),
+        ourselves: vec![program.display().to_string(), "transform".to_owned()],
+    })
+}

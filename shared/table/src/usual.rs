@@ -1,0 +1,274 @@
+//! The layouts that values usually have, converted without detours. Every function answers none for what it does
+//! not know, right or wrong: then the way that knows all layouts has the say.
+
+use crate::lanes::Lanes;
+use crate::time::{MICROS_A_DAY, MICROS_A_SECOND, days};
+
+/// Adds the bytes from `start` to `end`: short ones by copying a fixed number and cutting it back, which needs no call.
+#[inline(always)]
+pub(crate) fn append(text: &mut Vec<u8>, bytes: &[u8], start: usize, end: usize) {
+    let length = end - start;
+    match bytes[start..].first_chunk::<32>() {
+        Some(chunk) if length <= 32 => {
+            let end = text.len() + length;
+            text.extend_from_slice(chunk);
+            text.truncate(end);
+        }
+        _ => text.extend_from_slice(&bytes[start..end]),
+    }
+}
+
+/// A whole number of at most 16 digits without leading zeros.
+#[inline(always)]
+pub(crate) fn whole(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    let is_negative = bytes[start] == b'-';
+    let start = start + usize::from(is_negative);
+    let number = digits(bytes, start, end)?;
+    let is_padded = bytes[start] == b'0' && end - start > 1;
+    (!is_padded).then_some(if is_negative { -number } else { number })
+}
+
+/// At most 16 digits, eight at a time. They are loaded backwards from their end; what stands before them is
+/// blotted out.
+#[inline(always)]
+fn digits(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    let low = bytes[..end].last_chunk::<8>()?;
+    match end - start {
+        0 => None,
+        length @ 1..=8 => eight(*low, length),
+        length @ 9..=16 => {
+            let high = bytes[..end - 8].last_chunk::<8>()?;
+            Some(eight(*high, length - 8)? * 100_000_000 + eight(*low, 8)?)
+        }
+        _ => None,
+    }
+}
+
+/// The number of the last digits of eight.
+#[inline(always)]
+fn eight(bytes: [u8; 8], length: usize) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let foreign = (1u64 << (64 - 8 * length as u32)).wrapping_sub(1);
+    let foreign = if length == 8 { 0 } else { foreign };
+    let digits = u64::from_le_bytes(bytes) & !foreign | ZEROS & foreign;
+    let past_nine = digits.wrapping_add(0x0606_0606_0606_0606);
+    if digits & HIGH != ZEROS || past_nine & HIGH != ZEROS {
+        return None;
+    }
+    // Neighbours are joined: to pairs, to fours, to eight.
+    let pairs = ((digits & !HIGH).wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    Some((fours.wrapping_mul(10_000 << 32 | 1) >> 32) as i64)
+}
+
+/// Ten to the powers that an `i64` holds.
+pub(crate) const TENS: [i64; 19] = {
+    let mut tens = [1; 19];
+    let mut power = 1;
+    while power < tens.len() {
+        tens[power] = tens[power - 1] * 10;
+        power += 1;
+    }
+    tens
+};
+
+/// A number with exactly `scale` digits behind its point, times ten to the power of `scale`; below ten to the
+/// power of `precision`.
+#[inline(always)]
+pub(crate) fn decimal(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+    precision: u8,
+    scale: u8,
+) -> Option<i64> {
+    let is_negative = bytes[start] == b'-';
+    let start = start + usize::from(is_negative);
+    let point = end.checked_sub(usize::from(scale) + 1)?;
+    if scale == 0 || point <= start || bytes[point] != b'.' {
+        return None;
+    }
+    let whole = digits(bytes, start, point)?;
+    let fraction = digits(bytes, point + 1, end)?;
+    if bytes[start] == b'0' && point - start > 1 {
+        return None;
+    }
+    let unit = *TENS.get(usize::from(scale))?;
+    let number = whole.checked_mul(unit)?.checked_add(fraction)?;
+    let is_held = TENS
+        .get(usize::from(precision))
+        .is_none_or(|end| number < *end);
+    is_held.then_some(if is_negative { -number } else { number })
+}
+
+/// A double of at most 15 digits without exponent: its digits and a power of ten, both held exactly by a double,
+/// have an exactly rounded quotient (Clinger, "How to read floating point numbers accurately", 1990).
+#[inline(always)]
+pub(crate) fn double(bytes: &[u8]) -> Option<f64> {
+    const TENS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    let (is_negative, unsigned) = match bytes {
+        [b'-', unsigned @ ..] => (true, unsigned),
+        _ => (false, bytes),
+    };
+    if unsigned.len() > 16 {
+        return None;
+    }
+    let mut number = 0i64;
+    let mut point = unsigned.len();
+    for (index, byte) in unsigned.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            number = number * 10 + i64::from(digit);
+        } else if *byte == b'.' && point == unsigned.len() {
+            point = index;
+        } else {
+            return None;
+        }
+    }
+    let fraction = (unsigned.len() - point).saturating_sub(1);
+    let is_bare = point == 0 || point + 1 == unsigned.len();
+    let is_padded = point > 1 && unsigned[0] == b'0';
+    if is_bare || is_padded || number >= 1_000_000_000_000_000 {
+        return None;
+    }
+    let number = number as f64 / TENS.get(fraction)?;
+    Some(if is_negative { -number } else { number })
+}
+
+/// `2024-03-26` as days since 1970.
+#[inline(always)]
+pub(crate) fn date(text: &[u8]) -> Option<i32> {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    let mut padded = *b"0000-00-00T00:00";
+    padded[..10].copy_from_slice(text);
+    Some(minute(&padded)?.0)
+}
+
+/// The days since 1970 and the minutes since midnight of `2024-03-26T09:30`.
+#[inline(always)]
+fn minute(text: &[u8; 16]) -> Option<(i32, i64)> {
+    const ZEROS: &[u8; 16] = b"0000-00-00T00:00";
+    const LIMITS: &[u8; 16] = &[9, 9, 9, 9, 0, 1, 9, 0, 3, 9, 0, 2, 9, 0, 5, 9];
+    let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, _, i1, i2] =
+        Lanes::of(text).above(ZEROS, LIMITS)?;
+    let pair = |tens: u8, ones: u8| tens * 10 + ones;
+    let year = i32::from(pair(y1, y2)) * 100 + i32::from(pair(y3, y4));
+    let day = days(year, pair(m1, m2), pair(d1, d2))?;
+    let hour = pair(h1, h2);
+    (hour < 24).then(|| (day, i64::from(hour) * 60 + i64::from(pair(i1, i2))))
+}
+
+/// `2024-03-26T09:30:00.123+01:00`, the fraction of three digits, and the zone, optional: microseconds of the local time and
+/// the offset in seconds.
+#[inline(always)]
+pub(crate) fn moment(text: &[u8]) -> Option<(i64, Option<i32>)> {
+    let (head, rest) = text.split_first_chunk::<16>()?;
+    let (day, minute) = minute(head)?;
+    let (second, millis, zone) = match rest {
+        [b':', s1, s2, b'.', f1, f2, f3, zone @ ..] => {
+            let fraction = 100 * digit(*f1)? + 10 * digit(*f2)? + digit(*f3)?;
+            (pair(*s1, *s2)?, fraction, zone)
+        }
+        [b':', s1, s2, zone @ ..] => (pair(*s1, *s2)?, 0, zone),
+        _ => return None,
+    };
+    let offset = match *zone {
+        [] => None,
+        [b'Z'] => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (pair(h1, h2)?, pair(m1, m2)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let offset = (hours * 3600 + minutes * 60) as i32;
+            Some(if sign == b'-' { -offset } else { offset })
+        }
+        _ => return None,
+    };
+    if second > 59 {
+        return None;
+    }
+    let seconds = minute * 60 + second;
+    let micros = i64::from(day) * MICROS_A_DAY + seconds * MICROS_A_SECOND + millis * 1000;
+    Some((micros, offset))
+}
+
+#[inline(always)]
+fn digit(byte: u8) -> Option<i64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(i64::from(digit))
+}
+
+#[inline(always)]
+fn pair(tens: u8, ones: u8) -> Option<i64> {
+    Some(digit(tens)? * 10 + digit(ones)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::number;
+
+    /// Values stand somewhere in a page.
+    fn in_page(text: &str) -> (Vec<u8>, usize, usize) {
+        let page = format!(r#"{{"a":1234567890123,"b":{text},"c":"34567890123456789"}}"#);
+        (page.into_bytes(), 23, 23 + text.len())
+    }
+
+    #[test]
+    fn what_stands_around_a_value_does_not_matter() {
+        for text in ["7", "-12345678", "123456789", "1234567890123456", "0"] {
+            let (page, start, end) = in_page(text);
+            assert_eq!(whole(&page, start, end), text.parse().ok(), "{text}");
+        }
+        for text in ["01", "-", "1.", "1e3", "12345678901234567", "/1", "1:"] {
+            let (page, start, end) = in_page(text);
+            assert_eq!(whole(&page, start, end), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_usual_way_agrees_with_the_other(text in "-?[0-9]{0,18}(\\.[0-9]{0,4})?[-e/:]?") {
+            let (page, start, end) = in_page(&text);
+            if !text.is_empty() {
+                if let Some(found) = whole(&page, start, end) {
+                    prop_assert_eq!(number::whole(&text, false), Ok(found));
+                }
+                if let Some(found) = decimal(&page, start, end, 12, 2) {
+                    prop_assert_eq!(number::decimal(&text, 12, 2, false), Ok(i128::from(found)));
+                }
+            }
+            if let Some(found) = double(text.as_bytes()) {
+                let other = number::double(&text, false).expect("a double");
+                prop_assert_eq!(found.to_bits(), other.to_bits());
+            }
+        }
+
+        #[test]
+        fn usual_moments_agree_with_the_other_way(
+            text in "(20[012][0-9]|[0-9]{4})-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9])?(\\.[0-9]{2,4})?(Z|[+-][0-2][0-9]:[0-6][0-9])?",
+        ) {
+            if let Some(found) = moment(text.as_bytes()) {
+                prop_assert_eq!(crate::time::iso_parts(&text), Some(found));
+            }
+            if let Some(found) = date(&text.as_bytes()[..10]) {
+                prop_assert_eq!(crate::time::iso_date(&text.as_bytes()[..10]), Some(found));
+            }
+        }
+
+        #[test]
+        fn appending_copies_exactly(before in "[a-z]{0,9}", text in "[a-zé]{0,80}", start in 0..90usize, length in 0..90usize) {
+            let mut appended = before.clone().into_bytes();
+            let start = start.min(text.len());
+            let end = (start + length).min(text.len());
+            append(&mut appended, text.as_bytes(), start, end);
+            prop_assert_eq!(&appended[before.len()..], &text.as_bytes()[start..end]);
+        }
+    }
+}
