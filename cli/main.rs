@@ -1,6 +1,7 @@
 //! The `lakehead` command.
 
 mod arguments;
+mod bench;
 mod check;
 mod demo;
 mod mock;
@@ -45,6 +46,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Status(options) => status::status(&options, &pipelines).await,
         Command::Schema => schema::schema(),
         Command::Mock(options) => mock::mock(&options).await,
+        Command::Bench(options) => bench::bench(&options),
     };
     ended.unwrap_or_else(|failure| output::complain(&failure))
 }
