@@ -41,6 +41,8 @@ pub enum Command {
     Schema,
     /// Serve a pipeline's source API on this machine, with faults on demand.
     Mock(Mock),
+    /// Measure how fast pages become typed Parquet on this machine, also against other tools.
+    Bench(Bench),
 }
 
 /// How an answer is written.
@@ -216,6 +218,29 @@ pub struct Status {
     /// How the answer is written.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+}
+
+/// `lakehead bench`.
+#[derive(Debug, Clone, Args)]
+pub struct Bench {
+    /// How many records are made of each workload.
+    #[arg(long, default_value = "100000", value_name = "N")]
+    pub records: u64,
+    /// How often each tool runs; the run in the middle counts.
+    #[arg(long, default_value = "3", value_name = "N")]
+    pub runs: usize,
+    /// Measure other tools as well, from the environment that `scripts/bench-rivals` makes.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".venv-rivals", require_equals = true)]
+    pub rivals: Option<PathBuf>,
+    /// Where pages and outputs are made, some gigabytes for a million records.
+    #[arg(long, default_value = ".lakehead-bench", value_name = "DIR")]
+    pub room: PathBuf,
+    /// Write the figures to this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Our own part alone: a workload, its pages, a place for the output, and cores.
+    #[arg(long, hide = true, num_args = 4)]
+    pub transform: Option<Vec<String>>,
 }
 
 /// `lakehead mock`.

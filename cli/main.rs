@@ -1,6 +1,7 @@
 //! The `lakehead` command.
 
 mod arguments;
+mod bench;
 mod check;
 mod clean;
 mod demo;
@@ -52,6 +53,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Clean(options) => clean::clean(&options, &pipelines).await,
         Command::Schema => schema::schema(),
         Command::Mock(options) => mock::mock(&options).await,
+        Command::Bench(options) => bench::bench(&options),
     };
     ended.unwrap_or_else(|failure| output::complain(&failure))
 }

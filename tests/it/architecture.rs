@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::house;
 
 /// Every room, and the rooms that it may build on. A new room gets a line here, and with it a place in the order.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     // What is decided.
     ("pipeline", &[]),
     ("table", &["pipeline"]),
@@ -26,10 +26,13 @@ const ROOMS: [(&str, &[&str]); 14] = [
     // What stands in for the world on a laptop; neither knows the product.
     ("machine", &[]),
     ("mock", &[]),
+    // What measures the tables' way against other tools.
+    ("bench", &["pipeline", "table"]),
     // The command line brings all together.
     (
         "lakehead",
         &[
+            "bench",
             "edge",
             "embedded",
             "fetch-page",

@@ -1,5 +1,5 @@
 //! The benchmark by itself, which is built sooner than the whole `lakehead` command:
-//! `cargo run --release -p bench -- RECORDS ROOM [PYTHON]`.
+//! `cargo run --release -p bench -- RECORDS RUNS ROOM [PYTHON]`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,8 +11,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match arguments.as_slice() {
         ["transform", workload, pages, out, cores] => transform(workload, pages, out, cores),
-        [records, room, python @ ..] => measure(records, room, python.first().copied()),
-        _ => Err("usage: bench RECORDS ROOM [PYTHON]".to_owned()),
+        [records, runs, room, python @ ..] => measure(records, runs, room, python.first().copied()),
+        _ => Err("usage: bench RECORDS RUNS ROOM [PYTHON]".to_owned()),
     };
     match ended {
         Ok(text) => {
@@ -32,10 +32,11 @@ fn transform(workload: &str, pages: &str, out: &str, cores: &str) -> Result<Stri
     serde_json::to_string(&used).map_err(|error| error.to_string())
 }
 
-fn measure(records: &str, room: &str, python: Option<&str>) -> Result<String, String> {
+fn measure(records: &str, runs: &str, room: &str, python: Option<&str>) -> Result<String, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     bench::run(&Options {
         records: records.parse().map_err(|_| "records are a number")?,
+        runs: runs.parse().map_err(|_| "runs are a number")?,
         workloads: Workload::ALL.to_vec(),
         python: python.map(Into::into),
         room: room.into(),

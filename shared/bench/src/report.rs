@@ -59,7 +59,7 @@ pub(crate) fn head(options: &Options) -> String {
     head.push_str(
         "\nThe same pages, columns, types and codec (zstd, level 1) for all; others run with one thread. Seconds are\n\
          those on the processor, user and system, of the whole process. Ratios are of seconds a record to ours on one\n\
-         core. Rows that were written are compared with ours, column by column, where a tool ran over all pages.\n",
+         core, run just before. Rows that were written are compared with ours, column by column, where a tool ran over all pages.\n",
     );
     head
 }

@@ -74,8 +74,8 @@ impl<P: Write + Send + 'static> Encoder<P> {
         }
     }
 
-    /// Writes filled columns as a row group; `sink` opens the part of a number. Answers empty columns, if there are
-    /// some from before.
+    /// Writes filled columns as a row group; `sink` opens the part of a number. Answers columns that were emptied, if
+    /// there are some.
     pub fn write(
         &mut self,
         columns: Vec<Column>,

@@ -507,10 +507,15 @@ impl Rows {
         *self.counts.rejected.entry(reason.to_owned()).or_default() += elements;
     }
 
-    /// The filled columns; the table goes on with the empty ones.
-    pub fn swap(&mut self, empty: Vec<Column>) -> Vec<Column> {
+    /// The filled columns; `refill` has to follow.
+    pub fn take(&mut self) -> Vec<Column> {
         self.rows = 0;
-        std::mem::replace(&mut self.columns, empty)
+        std::mem::take(&mut self.columns)
+    }
+
+    /// Goes on with empty columns.
+    pub fn refill(&mut self, empty: Vec<Column>) {
+        self.columns = empty;
     }
 }
 

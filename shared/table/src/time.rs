@@ -278,7 +278,7 @@ fn iso_offset(bytes: &[u8]) -> Option<Option<i32>> {
 #[inline]
 fn pair(tens: u8, ones: u8) -> Option<u8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then_some(tens * 10 + ones)
+    (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
 }
 
 /// Days since 1970 of a date from the year 1 on; none if there is no such date.
@@ -339,6 +339,7 @@ mod tests {
             "2024-01-00",
             "2024-1-1",
             "0000-01-01",
+            "~~24-01-01",
             "2024-01-01T",
             "",
         ] {

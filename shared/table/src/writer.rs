@@ -9,7 +9,6 @@ use pipeline::name::Name;
 use pipeline::path::{Path, Segment};
 use serde::Serialize;
 
-use crate::column::Column;
 use crate::compile::{Compiled, Place, Plan, Route};
 use crate::encode::{Encoder, Part};
 use crate::reject::{Reject, push_pointer};
@@ -36,7 +35,7 @@ pub struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Sizes {
-            row_group_bytes: 12 << 20,
+            row_group_bytes: 10 << 20,
             part_bytes: 128 << 20,
             record_bytes: 256 << 20,
             reject_bytes: 64 << 10,
@@ -79,8 +78,6 @@ pub struct Writer<'c, S: Sinks> {
 struct Table<P: Write + Send + 'static> {
     rows: Rows,
     encoder: Encoder<P>,
-    /// Columns to be filled next.
-    spare: Option<Vec<Column>>,
     /// Whether it takes the record in hand.
     takes: bool,
 }
@@ -158,7 +155,6 @@ impl<'c, S: Sinks> Writer<'c, S> {
         let table = |plan: &Plan| Table {
             rows: Rows::new(plan),
             encoder: Encoder::new(plan.schema.clone(), sizes),
-            spare: None,
             takes: false,
         };
         Writer {
@@ -517,24 +513,15 @@ impl<'c, S: Sinks> Writer<'c, S> {
 
     fn encode(&mut self, index: usize) -> Result<(), Fault> {
         let plan = &self.compiled.tables[index];
-        let Table {
-            rows,
-            encoder,
-            spare,
-            ..
-        } = &mut self.tables[index];
+        let Table { rows, encoder, .. } = &mut self.tables[index];
         if rows.len() == 0 {
             return Ok(());
         }
-        let empty = match spare.take() {
-            Some(empty) => empty,
-            None => row::columns(plan),
-        };
-        let filled = rows.swap(empty);
         let sinks = &mut self.sinks;
-        *spare = encoder
-            .write(filled, |number| sinks.part(&plan.name, number))
+        let emptied = encoder
+            .write(rows.take(), |number| sinks.part(&plan.name, number))
             .map_err(|fault| fault.with("table", &plan.name))?;
+        rows.refill(emptied.unwrap_or_else(|| row::columns(plan)));
         Ok(())
     }
 }
