@@ -48,11 +48,14 @@ impl Asker {
     }
 }
 
+/// A request under way, with what is sent for it.
+type Asking = JoinHandle<(Traffic, Result<Page, Fault>)>;
+
 /// The pages under way, in the order in which they will be taken. They go on while nobody waits for them, so
 /// none holds up what others wait for.
 pub struct Ahead<K> {
     asker: Asker,
-    under_way: VecDeque<(K, JoinHandle<(Traffic, Result<Page, Fault>)>)>,
+    under_way: VecDeque<(K, Asking)>,
 }
 
 impl<K> Ahead<K> {

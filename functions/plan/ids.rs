@@ -138,7 +138,7 @@ async fn pages(
         0 | 1 => Vec::new(),
         _ => begins
             .iter()
-            .map(|begin| serde_json::to_value(begin))
+            .map(serde_json::to_value)
             .collect::<Result<_, _>>()
             .map_err(|error| Fault::bug(format!("a token is no JSON: {error}")))?,
     };
