@@ -545,12 +545,7 @@ fn check_for_each(
             number(&range.last);
             return;
         }
-        ForEach::Parents(parents) => {
-            let at = resources
-                .get(name)
-                .map_or(Location::default(), |resource| resource.path.at);
-            return parents.check((name, at), resources, known, problems);
-        }
+        ForEach::Parents(parents) => return parents.check(name, resources, known, problems),
         ForEach::Listing(listing) => listing,
     };
     number(&listing.first);

@@ -12,7 +12,7 @@ use crate::name::Name;
 use crate::number::{Number, Values, fill};
 use crate::paginate::facts;
 use crate::path::Path;
-use crate::problem::{Located, Location, Problems};
+use crate::problem::{Located, Problems};
 use crate::request::Answer;
 use crate::resource::{Records, ResourceDefinition};
 use crate::source::check_references;
@@ -203,19 +203,12 @@ impl Parents {
 
     pub(crate) fn check(
         &self,
-        (name, at): (&Name, Location),
+        name: &Name,
         resources: &IndexMap<Name, ResourceDefinition>,
         known: &[&str],
         problems: &mut Problems,
     ) {
         let mut met: HashSet<&str> = HashSet::new();
-        if self.of.is_empty() {
-            problems.add_with(
-                at,
-                format!("`{name}` is asked for each of nothing"),
-                "name a parent under `of`, or take `for_each` out",
-            );
-        }
         for source in &self.of {
             let at = match source {
                 Source::Rows { resource, .. } => {
