@@ -1,11 +1,12 @@
 //! `lakehead plan`: what a run would do, before it does anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::Path;
 
 use edge::env::Env;
-use edge::ledger::Ledger;
+use edge::ledger::{Bookmarks, Ledger};
+use pipeline::bookmark::{BOOKMARK, Kept, UNTIL};
 use pipeline::definition::Pipeline;
 use pipeline::fault::Fault;
 use pipeline::for_each::ForEach;
@@ -70,6 +71,7 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
         .into_iter()
         .map(|entry| (entry.window.clone(), entry))
         .collect();
+    let bookmarks = Bookmarks::new(&env.objects, &pipeline.name).all().await?;
     let keys = |periods: &[Period]| -> Vec<String> {
         periods.iter().map(|period| period.key.clone()).collect()
     };
@@ -84,7 +86,7 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
             .filter(|key| !windows.contains(key))
             .collect(),
         windows,
-        requests: requests(&pipeline, &example)?,
+        requests: requests(&pipeline, &example, &bookmarks)?,
         secrets: pipeline
             .definition
             .source
@@ -104,7 +106,11 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn requests(pipeline: &Pipeline, period: &Period) -> Result<Vec<FirstRequest>, Fault> {
+fn requests(
+    pipeline: &Pipeline,
+    period: &Period,
+    bookmarks: &BTreeMap<String, Kept>,
+) -> Result<Vec<FirstRequest>, Fault> {
     let mut values = pipeline.values(period);
     let source = pipeline.definition.source.open(&values)?;
     let mut requests = Vec::new();
@@ -127,6 +133,11 @@ fn requests(pipeline: &Pipeline, period: &Period) -> Result<Vec<FirstRequest>, F
         };
         for name in resource.names(&pipeline.definition.resources) {
             values.insert(name, "1".to_owned());
+        }
+        if let Some(bookmark) = &resource.bookmark {
+            let from = bookmark.begin(bookmarks.get(&**name))?;
+            values.insert(BOOKMARK.to_owned(), from);
+            values.insert(UNTIL.to_owned(), "what-the-source-says".to_owned());
         }
         let request = source.request(resource, &resource.paginate.first(), &values)?;
         requests.push(FirstRequest {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use edge::ledger::Ledger;
+use edge::ledger::{Bookmarks, Ledger};
 use pipeline::definition::Definition;
 use pipeline::status::Status as Stands;
 
@@ -20,7 +20,9 @@ pub async fn status(options: &Status, pipelines: &Path) -> Result<Exit, Failure>
         .check()
         .map_err(|problems| Failure::usage(problems.render(&bundle.file(), &bundle.text)))?;
     let entries = Ledger::new(&env.objects, &bundle.name).entries().await?;
-    let stands = Stands::of(&bundle.name, &definition, entries, env.clock.now());
+    let bookmarks = Bookmarks::new(&env.objects, &bundle.name).all().await?;
+    let now = env.clock.now();
+    let stands = Stands::of(&bundle.name, &definition, entries, bookmarks, now);
     match options.format {
         Format::Json => print_json(&stands)?,
         Format::Text => print(&text(&stands, &definition))?,
@@ -54,6 +56,13 @@ fn text(stands: &Stands, definition: &Definition) -> String {
         if let Some(fault) = &entry.fault {
             let _ = writeln!(out, "  {}: {}", fault.kind, fault.message);
         }
+    }
+    for (resource, kept) in &stands.bookmarks {
+        let _ = writeln!(
+            out,
+            "bookmark: {resource} {} by {}",
+            kept.value, kept.run_id
+        );
     }
     if !stands.missing.is_empty() {
         let ranges = stands.missing_ranges(definition);

@@ -48,14 +48,14 @@ impl Asker {
     }
 }
 
-/// A page that is being asked for, and the traffic that it takes.
-type UnderWay = JoinHandle<(Traffic, Result<Page, Fault>)>;
+/// A request under way, with what is sent for it.
+type Asking = JoinHandle<(Traffic, Result<Page, Fault>)>;
 
 /// The pages under way, in the order in which they will be taken. They go on while nobody waits for them, so
 /// none holds up what others wait for.
 pub struct Ahead<K> {
     asker: Asker,
-    under_way: VecDeque<(K, UnderWay)>,
+    under_way: VecDeque<(K, Asking)>,
 }
 
 impl<K> Ahead<K> {

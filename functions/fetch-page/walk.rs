@@ -20,6 +20,8 @@ pub struct Walk {
     values: Values,
     ahead: Ahead<PageToken>,
     guesses: VecDeque<PageToken>,
+    /// Whether no guess was wrong yet: a source that gives less than asked for is not asked for more in vain.
+    guesses_well: bool,
 }
 
 impl Walk {
@@ -28,6 +30,7 @@ impl Walk {
         Walk {
             ahead: Ahead::new(asker.clone()),
             guesses: VecDeque::new(),
+            guesses_well: true,
             asker,
             values,
         }
@@ -45,6 +48,7 @@ impl Walk {
             .next_up()
             .is_some_and(|next| next.is_same_page(token))
         {
+            self.guesses_well &= self.ahead.next_up().is_none();
             *traffic += &self.ahead.forget().await?;
             self.guess(token)?;
         }
@@ -64,7 +68,8 @@ impl Walk {
 
     fn guess(&mut self, token: &PageToken) -> Result<(), Fault> {
         let likely = self.asker.resource.paginate.likely(token, &self.values)?;
-        self.guesses = likely.take(GUESSED).collect();
+        let count = if self.guesses_well { GUESSED } else { 1 };
+        self.guesses = likely.take(count).collect();
         Ok(())
     }
 

@@ -20,7 +20,8 @@ pub async fn of(
     env: &Env,
 ) -> Result<IndexMap<Name, Reach>, Fault> {
     let mut reaches = IndexMap::new();
-    let Some(newest) = periods.last() else {
+    // Where pages are typed again, nothing is asked for.
+    let Some(newest) = periods.last().filter(|_| request.raw_of.is_none()) else {
         return Ok(reaches);
     };
     let bookmarks = Bookmarks::new(&env.objects, &pipeline.name);

@@ -538,6 +538,127 @@ fn what_does_not_fit_together() {
 }
 
 #[test]
+fn pages_parents_windows_and_bookmarks_that_cannot_work() {
+    const PAGES: &str = "paginate: { page_number: { parameter: page, size_parameter: per_page, size: 100, stop: short_page } }";
+    const FOR_EACH: &str =
+        "for_each: { listing: { resource: fleet, id: $.id, enumerate: \"{detail}\" } }";
+    const WINDOW: &str = "window: day, lag: 1";
+    insta::assert_snapshot!(all(&[
+        (
+            "a cursor from nowhere",
+            &[(PAGES, "paginate: { cursor: { parameter: after } }")]
+        ),
+        (
+            "a cursor in a body that is not there",
+            &[(
+                PAGES,
+                "paginate: { cursor: { parameter: $.after, path: $.next } }"
+            )]
+        ),
+        (
+            "a key without a path",
+            &[(PAGES, "paginate: { keyset: { parameter: after, key: id } }")]
+        ),
+        (
+            "slices of pages whose number is not known",
+            &[(
+                PAGES,
+                "paginate: { page_number: { parameter: page, size: 100, pages_per_slice: 10 } }"
+            )]
+        ),
+        (
+            "smaller pages without a size",
+            &[(
+                PAGES,
+                "paginate: { page_number: { parameter: page, smaller: { on: [413] } } }"
+            )]
+        ),
+        (
+            "a window in halves that no request tells",
+            &[(PAGES, "split_window: { on: [413] }")]
+        ),
+        (
+            "a parent that is not there",
+            &[(
+                FOR_EACH,
+                "for_each: { parents: { of: [{ resource: flet, take: { id: $.id } }] } }"
+            )]
+        ),
+        (
+            "a parent of itself",
+            &[(
+                FOR_EACH,
+                "for_each: { parents: { of: [{ resource: boats, take: { id: $.id } }] } }"
+            )]
+        ),
+        (
+            "a parent that no request holds",
+            &[(
+                FOR_EACH,
+                "for_each: { parents: { of: [{ resource: fleet, take: { id: $.id } }] } }"
+            )]
+        ),
+        (
+            "a list without a name",
+            &[(
+                FOR_EACH,
+                "for_each: { parents: { of: [{ list: [a, b] }] } }"
+            )]
+        ),
+        (
+            "two values of one name",
+            &[
+                (
+                    FOR_EACH,
+                    "for_each: { parents: { of: [{ list: [a], as: id }, { resource: fleet, take: { id: $.id } }] } }"
+                ),
+                ("path: /boats/{id}", "path: \"/boats/{parent.id}\"")
+            ]
+        ),
+        (
+            "a batch of nothing",
+            &[
+                (
+                    FOR_EACH,
+                    "for_each: { parents: { of: [{ resource: fleet, take: { id: $.id } }], batch: { size: 0 } } }"
+                ),
+                ("path: /boats/{id}", "path: \"/boats/{parent.id}\"")
+            ]
+        ),
+        (
+            "windows that do not divide a day",
+            &[(WINDOW, "window: { every: 7h }")]
+        ),
+        (
+            "named windows that overlap",
+            &[(
+                WINDOW,
+                "window: { named: [{ name: a, from: 2026-01-01, to: 2026-06-30 }, { name: b, from: 2026-06-30, to: 2026-12-31 }] }"
+            )]
+        ),
+        (
+            "a start that is no window",
+            &[(WINDOW, "window: month, start: May")]
+        ),
+        ("a snapshot with a start", &[(WINDOW, "start: 2026-01-01")]),
+        (
+            "a bookmark that no request holds",
+            &[(
+                PAGES,
+                "bookmark: { from: $.id, order: number, start: \"0\" }"
+            )]
+        ),
+        (
+            "a bookmark that does not begin",
+            &[
+                (PAGES, "bookmark: { from: $.at, order: time, start: soon }"),
+                ("include: [fees, boat]", "since: \"{bookmark}\"")
+            ]
+        ),
+    ]));
+}
+
+#[test]
 fn one_mistake_hides_no_other() {
     insta::assert_snapshot!(all(&[(
         "six at once",

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod balance;
+mod bookmarks;
 mod cli;
 mod crashes;
 mod datasette;
@@ -14,3 +15,4 @@ mod rates;
 mod state_machine;
 mod support;
 mod tolerance;
+mod windows;

@@ -1,5 +1,7 @@
 //! The ledger in objects: one object a window, changed by compare-and-swap so that no event is lost.
 
+use std::collections::BTreeMap;
+
 use pipeline::bookmark::{Kept, Order};
 use pipeline::fault::Fault;
 use pipeline::layout;
@@ -93,6 +95,19 @@ impl<'a> Bookmarks<'a> {
             Some((bytes, _)) => Ok(Some(parse(&key, &bytes)?)),
             None => Ok(None),
         }
+    }
+
+    /// All bookmarks, by their resource.
+    pub async fn all(&self) -> Result<BTreeMap<String, Kept>, Fault> {
+        let prefix = layout::bookmarks(self.pipeline);
+        let mut kept = BTreeMap::new();
+        for listed in self.objects.list(&prefix).await? {
+            let bytes = self.objects.get(&listed.key).await?;
+            let name = listed.key.strip_prefix(&prefix).unwrap_or(&listed.key);
+            let name = name.strip_suffix(".json").unwrap_or(name);
+            kept.insert(name.to_owned(), parse(&listed.key, &bytes)?);
+        }
+        Ok(kept)
     }
 
     /// Moves a bookmark to a later value; one that is as far already stays.
@@ -194,5 +209,7 @@ mod tests {
             .expect("kept");
         assert_eq!(kept.value, "15");
         assert_eq!(bookmarks.kept("schools").await.expect("read"), None);
+        let all = bookmarks.all().await.expect("read");
+        assert_eq!(all.keys().collect::<Vec<_>>(), ["students"]);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bookmark::BOOKMARK;
 use crate::data_check::{self, Check};
 use crate::decode::{Decoded, decode};
-use crate::destination::Destinations;
+use crate::destination::{Destinations, Write};
 use crate::export::{self, Export};
 use crate::known::Known;
 use crate::model::{self, Model, PlannedModel, Scope};
@@ -218,6 +218,7 @@ impl Definition {
         table::check::check(&self.tables, &offered, problems);
         let tables = self.known_tables();
         self.destinations.check(&tables, &values, problems);
+        self.check_bookmarks(problems);
         let mut with_models = tables.clone();
         self.check_models(bundle, &mut with_models, problems);
         for check in &self.checks {
@@ -344,6 +345,24 @@ impl Definition {
             .split_once("; ")
             .unwrap_or((&fault.message, ""));
         problems.add_private(at, fact, remedy);
+    }
+
+    /// Whether the tables of a resource that is read on keep the rows of the runs before.
+    fn check_bookmarks(&self, problems: &mut Problems) {
+        let Some(lake) = &self.destinations.lake else {
+            return;
+        };
+        for (name, table) in &self.tables {
+            let resource = self.resources.get(&table.from.value);
+            let is_read_on = resource.is_some_and(|resource| resource.bookmark.is_some());
+            if is_read_on && lake.write_of(name) != Write::Append {
+                problems.add_with(
+                    table.from.at,
+                    format!("`{}` is read on from its bookmark, so a run has new rows only, but `{name}` gives its rows up for them", table.from.value),
+                    format!("write `{name}: append` under `write` of the lake, or take `bookmark` out"),
+                );
+            }
+        }
     }
 
     fn check_models(&self, bundle: &Bundle, known: &mut Known, problems: &mut Problems) {

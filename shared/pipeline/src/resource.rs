@@ -167,6 +167,8 @@ impl ResourceDefinition {
                 ahead.extend(resource.for_each.parents());
             }
         }
+        let mut met = std::collections::HashSet::new();
+        names.retain(|name| met.insert(name.clone()));
         names
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::{SpanRound, Timestamp, Unit};
 use serde::Serialize;
 
+use crate::bookmark::Kept;
 use crate::definition::Definition;
 use crate::ledger::WindowEntry;
 use crate::window::{End, Window};
@@ -23,6 +24,9 @@ pub struct Status {
     /// The last complete window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_complete: Option<String>,
+    /// How far resources were read that go by a bookmark.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bookmarks: BTreeMap<String, Kept>,
 }
 
 /// How a window stands.
@@ -39,11 +43,12 @@ pub struct WindowStatus {
 }
 
 impl Status {
-    /// How the pipeline of that name stands at `now`, given what its ledger knows.
+    /// How the pipeline of that name stands at `now`, given what its ledger and its bookmarks know.
     pub fn of(
         pipeline: &str,
         definition: &Definition,
         entries: Vec<WindowEntry>,
+        bookmarks: BTreeMap<String, Kept>,
         now: Timestamp,
     ) -> Self {
         let entries = in_order(definition, entries);
@@ -62,6 +67,7 @@ impl Status {
                 .map(|entry| WindowStatus::of(entry, now))
                 .collect(),
             states,
+            bookmarks,
         }
     }
 
@@ -198,7 +204,7 @@ mod tests {
         ];
         let now: Timestamp = "2026-11-21T12:30:00Z".parse().expect("a time");
         let days = definition("{ cron: '0 5 * * ? *', window: day, start: 2026-11-10 }");
-        let status = Status::of("p", &days, entries.clone(), now);
+        let status = Status::of("p", &days, entries.clone(), BTreeMap::new(), now);
         let windows: Vec<_> = status
             .windows
             .iter()
@@ -232,11 +238,16 @@ mod tests {
         );
         // Without a declared start, what is missing begins with the first window known.
         let days = definition("{ cron: '0 5 * * ? *', window: day }");
-        assert_eq!(Status::of("p", &days, entries, now).missing.len(), 8);
+        assert_eq!(
+            Status::of("p", &days, entries, BTreeMap::new(), now)
+                .missing
+                .len(),
+            8
+        );
         // A snapshot misses nothing.
         let snapshot = definition("{ cron: '0 5 * * ? *' }");
         assert!(
-            Status::of("p", &snapshot, Vec::new(), now)
+            Status::of("p", &snapshot, Vec::new(), BTreeMap::new(), now)
                 .missing
                 .is_empty()
         );

@@ -167,6 +167,8 @@ async fn short_pages_in_between_are_not_mistaken_for_what_was_guessed() {
     let output = world.fetched().await.expect("fetched");
     assert_eq!(numbers(&world).await, (0..50).collect::<Vec<_>>());
     assert_eq!(output.fetched.sent, source.heard().len() as u64);
+    // Eight pages, and the guesses that were under way when the first of them was wrong.
+    assert!(source.heard().len() <= 8 + 4, "{:?}", source.heard());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
