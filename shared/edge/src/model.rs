@@ -1,14 +1,15 @@
 //! Makes the models of a pipeline in fresh places and switches them in.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use pipeline::destination::Write;
 use pipeline::fault::Fault;
-use pipeline::lake::{Column, Order, Publication, StagedTable, StagedWindow};
+use pipeline::lake::{Column, Order, Publication, StagedTable, StagedWindow, Version};
 use pipeline::model::{Materialized, PlannedModel};
 
 use crate::engine::{Catalogue, Engine};
-use crate::lake::{Lake, Published};
+use crate::lake::{Lake, Published, Snapshot};
 
 /// The name of the one file of a model's table.
 const PART: &str = "000000";
@@ -26,6 +27,7 @@ pub async fn refresh(
 ) -> Result<Vec<Published>, Fault> {
     let mut catalogue = lake.catalogue().await?;
     let mut publications: BTreeMap<String, Publication> = BTreeMap::new();
+    let mut snapshots: BTreeMap<String, Option<Snapshot>> = BTreeMap::new();
     for model in models {
         let made = make(engine, lake, &catalogue, model, run).await;
         let staged = made.map_err(|fault| fault.with("model", &model.name))?;
@@ -39,13 +41,17 @@ pub async fn refresh(
                 tables: Vec::new(),
             });
         // The models that follow read this one before anybody else does.
-        let alone = Publication {
-            tables: vec![staged.clone()],
-            ..publication.clone()
+        let before = match snapshots.entry(model.relation.database.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(lake.snapshot(&model.relation.database).await?),
         };
-        for version in &lake.prepare(&alone).await?.after {
-            lake.add(&mut catalogue, version)?;
-        }
+        let current = before
+            .as_ref()
+            .and_then(|before| before.versions.get(&staged.table));
+        lake.add(
+            &mut catalogue,
+            &Version::next(current, publication, &staged)?,
+        )?;
         publication.tables.push(staged);
     }
     let mut published = Vec::new();
