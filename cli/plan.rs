@@ -113,6 +113,7 @@ fn requests(pipeline: &Pipeline, period: &Period) -> Result<Vec<FirstRequest>, F
             ForEach::None => String::new(),
             ForEach::Listing(listing) => format!("for each id of `{}`", listing.resource.value),
             ForEach::Range(_) => "for each id of a range".to_owned(),
+            ForEach::Parents(_) => "for each of its parents".to_owned(),
         };
         values.insert(ID.to_owned(), "1".to_owned());
         let request = source.request(resource, &resource.paginate.first(), &values)?;

@@ -4,6 +4,7 @@ mod architecture;
 mod balance;
 mod cli;
 mod crashes;
+mod datahub;
 mod datasette;
 mod definitions;
 mod events;

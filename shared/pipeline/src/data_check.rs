@@ -999,6 +999,36 @@ mod tests {
                 "1000 rows after 100, a good change is 10%",
             ),
             (
+                "row_count: { at_least_of_last: 90% }",
+                &[90],
+                Status::Passed,
+                "holds",
+            ),
+            (
+                "row_count: { at_least_of_last: 90% }",
+                &[89],
+                Status::Failed,
+                "89 rows after 100, good are 90% or more",
+            ),
+            (
+                "row_count: { at_least_of_last: 90% }",
+                &[1000],
+                Status::Passed,
+                "holds",
+            ),
+            (
+                "filled: { columns: [id, abv, country_id] }",
+                &[2, 2, 0, 0],
+                Status::Failed,
+                "no row has a value of abv, country_id",
+            ),
+            (
+                "filled: { columns: [id, abv] }",
+                &[0, 0, 0],
+                Status::Passed,
+                "holds",
+            ),
+            (
                 "null_share: { column: abv, at_most: 5% }",
                 &[5, 100],
                 Status::Passed,
