@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use edge::engine::Catalogue;
 use edge::env::Env;
 use edge::run::{self, Run};
 use indexmap::IndexMap;
@@ -83,6 +84,15 @@ async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
     let values = run.pipeline.values(run.newest()?);
     let mut written = Vec::new();
     let models = run.pipeline.models(run.newest()?);
+    // Of models for each period, a query sees the one that it is for.
+    let mut all = Catalogue::default();
+    let periodic = |relation: &Relation| {
+        let mut models = models.iter();
+        models.any(|model| !model.period.is_empty() && model.relation == *relation)
+    };
+    for (relation, source) in catalogue.tables().filter(|(known, _)| !periodic(known)) {
+        all.insert(relation.clone(), source.clone());
+    }
     for export in &run.pipeline.definition.exports {
         for (relation, period) in of_export(run, export, &models)? {
             let value = |name: &str| match name.strip_prefix("period.") {
@@ -91,9 +101,13 @@ async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
             };
             let pipeline = &run.pipeline.name;
             let engine = env.engine()?;
+            let mut seen = all.clone();
+            if let Some(source) = catalogue.get(&relation) {
+                seen.insert(relation.clone(), source.clone());
+            }
             let file = edge::export::write(
                 engine,
-                &catalogue,
+                &seen,
                 export,
                 &relation,
                 value,

@@ -28,9 +28,22 @@ pub async fn refresh(
     let mut catalogue = lake.catalogue().await?;
     let mut publications: BTreeMap<String, Publication> = BTreeMap::new();
     let mut snapshots: BTreeMap<String, Option<Snapshot>> = BTreeMap::new();
+    let mut periodic: BTreeMap<&str, Vec<Column>> = BTreeMap::new();
     for model in models {
-        let made = make(engine, lake, &catalogue, model, run).await;
-        let staged = made.map_err(|fault| fault.with("model", &model.name))?;
+        let staged = match periodic.get(&*model.of) {
+            Some(columns) if model.materialized == Materialized::View => {
+                staged(model, columns.clone(), Some(model.sql.clone()), Vec::new())
+            }
+            _ => {
+                let made = make(engine, lake, &catalogue, model, run).await;
+                made.map_err(|fault| fault.with("model", &model.name))?
+            }
+        };
+        let is_periodic = !model.period.is_empty();
+        if is_periodic {
+            // The views of all periods are one but for its bounds, so that one of them is asked for its columns.
+            periodic.insert(&model.of, staged.columns.clone());
+        }
         let database = model.relation.database.clone();
         let publication = publications
             .entry(database)
@@ -40,6 +53,11 @@ pub async fn refresh(
                 order: order.clone(),
                 tables: Vec::new(),
             });
+        if is_periodic {
+            // No other model reads it.
+            publication.tables.push(staged);
+            continue;
+        }
         // The models that follow read this one before anybody else does.
         let before = match snapshots.entry(model.relation.database.clone()) {
             Entry::Occupied(known) => known.into_mut(),
@@ -87,7 +105,16 @@ pub async fn make(
             (made.columns, None, vec![whole])
         }
     };
-    Ok(StagedTable {
+    Ok(staged(model, columns, view, windows))
+}
+
+fn staged(
+    model: &PlannedModel,
+    columns: Vec<Column>,
+    view: Option<String>,
+    windows: Vec<StagedWindow>,
+) -> StagedTable {
+    StagedTable {
         table: model.relation.table.clone(),
         description: model.description.clone(),
         columns: described(columns, model),
@@ -95,7 +122,7 @@ pub async fn make(
         write: Write::Replace,
         view,
         windows,
-    })
+    }
 }
 
 fn described(columns: Vec<Column>, model: &PlannedModel) -> Vec<Column> {

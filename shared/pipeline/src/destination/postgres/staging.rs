@@ -250,6 +250,14 @@ impl Books {
                 "COMMENT ON TABLE {} IS 'slices of runs that wait in staging tables'",
                 self.staged
             ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {} (model text NOT NULL PRIMARY KEY, statements text NOT NULL)",
+                self.models
+            ),
+            format!(
+                "COMMENT ON TABLE {} IS 'how views were made, so that none is made anew for nothing'",
+                self.models
+            ),
         ]
     }
 
