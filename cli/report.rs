@@ -17,6 +17,13 @@ pub fn text(report: &RunReport) -> String {
     tables(&mut out, report);
     source(&mut out, report);
     checks(&mut out, &report.checks);
+    for destination in &report.destinations {
+        let line = format!(
+            "  {:<9} {}  {}",
+            destination.destination, destination.status, destination.message
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
     if let Some(fault) = &report.fault {
         let _ = writeln!(out, "\n{}: {}", fault.kind, fault.message);
     }

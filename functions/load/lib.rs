@@ -7,8 +7,9 @@ use edge::run::{self, Run};
 use indexmap::IndexMap;
 use pipeline::balance::{SliceOutcome, StagedSlice};
 use pipeline::fault::Fault;
-use pipeline::run::{SliceInput, SliceOutput};
+use pipeline::run::{SkippableStep, SliceInput, SliceOutput};
 use pipeline::sql::Relation;
+use postgres::Target;
 use step::Step;
 
 /// The step.
@@ -33,6 +34,7 @@ impl Step for Load {
             .is_none()
         {
             let staged = stage(&run, &outcome, env).await?;
+            stage_in_postgres(&run, &outcome, env).await?;
             run::store(&env.objects, &key, &staged).await?;
         }
         env.meter.staged.fetch_add(1, Relaxed);
@@ -48,6 +50,16 @@ impl Step for Load {
                 .sum(),
             parts: parts.count() as u64,
         })
+    }
+}
+
+async fn stage_in_postgres(run: &Run, outcome: &SliceOutcome, env: &Env) -> Result<(), Fault> {
+    if run.request.skip.contains(&SkippableStep::Publish) {
+        return Ok(());
+    }
+    match Target::open(run, env).await? {
+        Some(target) => target.stage(outcome).await,
+        None => Ok(()),
     }
 }
 

@@ -8,12 +8,14 @@ use pipeline::fault::Fault;
 use pipeline::ledger::{RecordedFault, WindowEvent};
 use pipeline::report::{Manifest, RequestReport};
 use pipeline::run::PublishStatus;
+use postgres::Target;
 use serde_json::Value;
 
 use crate::record::windows;
 
 /// Records what the state machine caught.
 pub async fn record(run: &Run, caught: &Value, env: &Env) -> Result<PublishStatus, Fault> {
+    abandon(run, env).await;
     let fault = recorded(caught);
     let before: Option<Manifest> = run::optional(&env.objects, &run.keys.manifest()).await?;
     if before
@@ -37,6 +39,21 @@ pub async fn record(run: &Run, caught: &Value, env: &Env) -> Result<PublishStatu
     Ok(status)
 }
 
+/// Takes away what waits in PostgreSQL. A run that is taken up again after all loads it again, so that it is
+/// no matter if this fails: the next run sweeps it up.
+async fn abandon(run: &Run, env: &Env) {
+    let abandoned = async {
+        match Target::open(run, env).await? {
+            Some(target) => target.abandon().await,
+            None => Ok(()),
+        }
+    };
+    let abandoned: Result<(), Fault> = abandoned.await;
+    if let Err(fault) = abandoned {
+        tracing::warn!(%fault, "staging tables are left in PostgreSQL");
+    }
+}
+
 /// The record of a run that did not come as far as being counted: what it asked of the source, as far as stored.
 async fn begun(run: &Run, env: &Env) -> Result<Manifest, Fault> {
     Ok(Manifest {
@@ -48,6 +65,7 @@ async fn begun(run: &Run, env: &Env) -> Result<Manifest, Fault> {
         requests: requests(run, env).await?,
         resources: IndexMap::new(),
         checks: Vec::new(),
+        destinations: Vec::new(),
         fault: None,
     })
 }

@@ -11,7 +11,7 @@ use pipeline::data_check::CheckResult;
 use pipeline::fault::Fault;
 use pipeline::lake::Publication;
 use pipeline::ledger::WindowEvent;
-use pipeline::report::Manifest;
+use pipeline::report::{DestinationReport, Manifest};
 use pipeline::run::{PublishInput, PublishOutput, PublishStatus, SkippableStep};
 use step::Step;
 
@@ -20,8 +20,10 @@ mod failure;
 mod gathered;
 mod publication;
 mod record;
+mod target;
 
 use gathered::Gathered;
+use target::Postgres;
 
 /// The step.
 pub struct Publish;
@@ -61,17 +63,18 @@ async fn publish(run: &Run, env: &Env) -> Result<PublishStatus, Fault> {
         return Err(fault);
     }
     let publication = publication::of(run, &gathered, env).await?;
-    let checks = check(run, &gathered, &publication, env).await?;
+    let postgres = Postgres::open(run, env).await?;
+    let checks = check(run, &gathered, &publication, &postgres, env).await?;
     if let Some(fault) = edge::data_check::failure(&checks) {
         record::store(run, &gathered, PublishStatus::Failed, checks, env).await?;
         return Err(fault);
     }
-    let status = switch(run, &publication, env).await?;
+    let (status, destinations) = switch(run, &gathered, &publication, &postgres, env).await?;
     if status != PublishStatus::Skipped {
         note(run, &WindowEvent::Published(gathered.rows()), env).await?;
         bookmarks::advance(run, &gathered, env).await?;
     }
-    record::store(run, &gathered, status, checks, env).await?;
+    record::store_published(run, &gathered, status, checks, destinations, env).await?;
     Ok(status)
 }
 
@@ -98,6 +101,7 @@ async fn check(
     run: &Run,
     gathered: &Gathered,
     publication: &Publication,
+    postgres: &Postgres<'_>,
     env: &Env,
 ) -> Result<Vec<CheckResult>, Fault> {
     let files = run.pipeline.files.iter();
@@ -108,17 +112,38 @@ async fn check(
             .map(|(path, text)| (path.as_str(), text.as_str()))
             .collect(),
         dropped: gathered.dropped(),
+        published: postgres.rows(run).await?,
     };
     let checks = run.pipeline.checks();
     edge::data_check::run(env.engine()?, &env.lake, publication, &checks, &context).await
 }
 
-async fn switch(run: &Run, publication: &Publication, env: &Env) -> Result<PublishStatus, Fault> {
+/// Switches the destinations one after the other: first the one that may refuse. What breaks off between them
+/// is mended by the next call, which finds the first one done.
+async fn switch(
+    run: &Run,
+    gathered: &Gathered,
+    publication: &Publication,
+    postgres: &Postgres<'_>,
+    env: &Env,
+) -> Result<(PublishStatus, Vec<DestinationReport>), Fault> {
     if run.request.skip.contains(&SkippableStep::Publish) {
-        return Ok(PublishStatus::Skipped);
+        return Ok((PublishStatus::Skipped, Vec::new()));
     }
-    Ok(match env.lake.publish(publication).await? {
+    let in_postgres = postgres.publish(gathered, publication).await?;
+    let in_lake = match env.lake.publish(publication).await? {
         Published::Published { .. } => PublishStatus::Published,
         Published::Unchanged { .. } => PublishStatus::Unchanged,
-    })
+    };
+    let changed = in_postgres.as_ref().is_some_and(target::has_changed);
+    let status = match changed {
+        true => PublishStatus::Published,
+        false => in_lake,
+    };
+    let lake = DestinationReport {
+        destination: "lake".to_owned(),
+        status: in_lake.name().to_owned(),
+        message: String::new(),
+    };
+    Ok((status, std::iter::once(lake).chain(in_postgres).collect()))
 }

@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 use pipeline::balance::RowCounts;
 use pipeline::data_check::CheckResult;
 use pipeline::fault::Fault;
-use pipeline::report::{Manifest, RequestReport, ResourceReport, TableReport, WindowReport};
+use pipeline::report::{
+    DestinationReport, Manifest, RequestReport, ResourceReport, TableReport, WindowReport,
+};
 use pipeline::run::PublishStatus;
 
 use crate::gathered::Gathered;
@@ -17,6 +19,18 @@ pub async fn store(
     gathered: &Gathered,
     status: PublishStatus,
     checks: Vec<CheckResult>,
+    env: &Env,
+) -> Result<(), Fault> {
+    store_published(run, gathered, status, checks, Vec::new(), env).await
+}
+
+/// Stores the record of a run with what became of each destination.
+pub async fn store_published(
+    run: &Run,
+    gathered: &Gathered,
+    status: PublishStatus,
+    checks: Vec<CheckResult>,
+    destinations: Vec<DestinationReport>,
     env: &Env,
 ) -> Result<(), Fault> {
     let database = run.pipeline.definition.database();
@@ -32,6 +46,7 @@ pub async fn store(
         requests: requests(gathered),
         resources: resources(gathered),
         checks,
+        destinations,
         fault: None,
     };
     run::store(&env.objects, &run.keys.manifest(), &manifest).await

@@ -1,13 +1,18 @@
 //! `refresh`: the models and exports over what was published.
 
+use std::collections::BTreeMap;
+
+use edge::engine::Catalogue;
 use edge::env::Env;
 use edge::run::{self, Run};
 use indexmap::IndexMap;
 use pipeline::export::Export;
 use pipeline::fault::Fault;
+use pipeline::model::PlannedModel;
 use pipeline::report::{Refreshed, TableReport};
 use pipeline::run::{RefreshInput, RefreshOutput, RefreshStatus};
 use pipeline::sql::Relation;
+use postgres::Target;
 use step::Step;
 
 /// The step.
@@ -40,6 +45,7 @@ impl Step for Refresh {
 async fn refresh(run: &Run, env: &Env) -> Result<Refreshed, Fault> {
     Ok(Refreshed {
         tables: models(run, env).await?,
+        in_postgres: models_in_postgres(run, env).await?,
         exports: exports(run, env).await?,
     })
 }
@@ -61,39 +67,81 @@ async fn models(run: &Run, env: &Env) -> Result<IndexMap<String, TableReport>, F
         .collect())
 }
 
+/// The models as PostgreSQL itself makes them; none where the run publishes into no database.
+async fn models_in_postgres(run: &Run, env: &Env) -> Result<Option<u64>, Fault> {
+    let models = run.pipeline.models_for_postgres(run.newest()?);
+    if models.is_empty() {
+        return Ok(None);
+    }
+    match Target::open(run, env).await? {
+        Some(target) => target.refresh(&models).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
     let catalogue = env.lake.catalogue().await?;
     let values = run.pipeline.values(run.newest()?);
     let mut written = Vec::new();
+    let models = run.pipeline.models(run.newest()?);
+    // Of models for each period, a query sees the one that it is for.
+    let mut all = Catalogue::default();
+    let periodic = |relation: &Relation| {
+        let mut models = models.iter();
+        models.any(|model| !model.period.is_empty() && model.relation == *relation)
+    };
+    for (relation, source) in catalogue.tables().filter(|(known, _)| !periodic(known)) {
+        all.insert(relation.clone(), source.clone());
+    }
     for export in &run.pipeline.definition.exports {
-        let relation = relation(run, export)?;
-        let value = |name: &str| values.get(name).cloned();
-        let pipeline = &run.pipeline.name;
-        let engine = env.engine()?;
-        let file = edge::export::write(
-            engine,
-            &catalogue,
-            export,
-            &relation,
-            value,
-            &env.exports,
-            pipeline,
-        );
-        written.push(file.await?.key);
+        for (relation, period) in of_export(run, export, &models)? {
+            let value = |name: &str| match name.strip_prefix("period.") {
+                Some(part) => period.get(part).cloned(),
+                None => values.get(name).cloned(),
+            };
+            let pipeline = &run.pipeline.name;
+            let engine = env.engine()?;
+            let mut seen = all.clone();
+            if let Some(source) = catalogue.get(&relation) {
+                seen.insert(relation.clone(), source.clone());
+            }
+            let file = edge::export::write(
+                engine,
+                &seen,
+                export,
+                &relation,
+                value,
+                &env.exports,
+                pipeline,
+            );
+            written.push(file.await?.key);
+        }
     }
     Ok(written)
 }
 
-/// Where an export's table or model is.
-fn relation(run: &Run, export: &Export) -> Result<Relation, Fault> {
+/// What is known of a period.
+type PeriodValues = BTreeMap<String, String>;
+
+/// Where an export's table or model is; of a model for each period, where all of them are.
+fn of_export(
+    run: &Run,
+    export: &Export,
+    models: &[PlannedModel],
+) -> Result<Vec<(Relation, PeriodValues)>, Fault> {
     let Export::Csv(csv) = export;
     let name: &str = &csv.table.value;
-    if let Some(relation) = run.pipeline.definition.relations().get(name) {
-        return Ok(relation.clone());
+    let definition = &run.pipeline.definition;
+    if let Some(relation) = definition.relations().get(name) {
+        return Ok(vec![(relation.clone(), PeriodValues::new())]);
     }
-    let models = run.pipeline.models(run.newest()?);
-    let model = models.into_iter().find(|model| model.name == name);
-    model.map(|model| model.relation).ok_or_else(|| {
-        Fault::bad_definition(format!("there is no table or model `{name}` to export"))
-    })
+    if !definition.models.contains_key(name) {
+        return Err(Fault::bad_definition(format!(
+            "there is no table or model `{name}` to export"
+        )));
+    }
+    let made = models.iter().filter(|model| model.of == name);
+    Ok(made
+        .map(|model| (model.relation.clone(), model.period.clone()))
+        .collect())
 }

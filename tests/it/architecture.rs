@@ -15,14 +15,21 @@ const ROOMS: [(&str, &[&str]); 15] = [
     // How it is done.
     ("edge", &["pipeline"]),
     ("embedded", &["edge", "pipeline"]),
+    ("postgres", &["edge", "pipeline"]),
     ("step", &["edge", "pipeline"]),
     // One function a folder; none knows another. Those that run SQL bring the engine.
     ("plan", &["edge", "pipeline", "step"]),
     ("fetch-page", &["edge", "pipeline", "step"]),
     ("transform", &["edge", "pipeline", "step", "table"]),
-    ("load", &["edge", "pipeline", "step"]),
-    ("publish", &["edge", "embedded", "pipeline", "step"]),
-    ("refresh", &["edge", "embedded", "pipeline", "step"]),
+    ("load", &["edge", "pipeline", "postgres", "step"]),
+    (
+        "publish",
+        &["edge", "embedded", "pipeline", "postgres", "step"],
+    ),
+    (
+        "refresh",
+        &["edge", "embedded", "pipeline", "postgres", "step"],
+    ),
     // What stands in for the world on a laptop; neither knows the product.
     ("machine", &[]),
     ("mock", &[]),
@@ -50,13 +57,14 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only some rooms may use; a `*` ends a family's name.
-const LIBRARIES: [(&str, &[&str]); 10] = [
+const LIBRARIES: [(&str, &[&str]); 11] = [
     ("reqwest", &["edge"]),
     ("aws-*", &["edge"]),
     ("lambda_runtime", &["step"]),
     ("datafusion", &["embedded"]),
-    ("arrow-*", &["embedded", "table"]),
-    ("parquet", &["embedded", "table"]),
+    ("arrow-*", &["embedded", "postgres", "table"]),
+    ("parquet", &["embedded", "postgres", "table"]),
+    ("tokio-postgres*", &["postgres"]),
     ("axum", &["mock"]),
     ("clap", &["lakehead"]),
     ("indicatif", &["lakehead"]),

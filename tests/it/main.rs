@@ -5,6 +5,7 @@ mod balance;
 mod bookmarks;
 mod cli;
 mod crashes;
+mod datahub;
 mod datasette;
 mod definitions;
 mod events;

@@ -21,6 +21,8 @@ pub struct Context<'a> {
     pub files: BTreeMap<&'a str, &'a str>,
     /// The records that were read for each table, and those of them that were filtered out or rejected.
     pub dropped: BTreeMap<String, Dropped>,
+    /// How many rows tables have in other destinations than the lake.
+    pub published: BTreeMap<String, u64>,
 }
 
 /// How many records were read for a table, and how many of them did not get into it by rule.
@@ -131,10 +133,13 @@ fn facts(
         .find(|staged| staged.table == table);
     let published = prepared.published(table);
     let Dropped { parsed, dropped } = context.dropped.get(table).copied().unwrap_or_default();
+    let in_lake = staged
+        .zip(published)
+        .and_then(|(staged, version)| version.rows_before(staged));
+    let elsewhere = context.published.get(table).copied();
     Facts {
-        published_rows: staged
-            .zip(published)
-            .and_then(|(staged, version)| version.rows_before(staged)),
+        // What readers of any destination would lose counts.
+        published_rows: in_lake.max(elsewhere),
         parsed,
         dropped,
     }

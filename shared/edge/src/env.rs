@@ -35,6 +35,10 @@ pub struct Env {
     pub definitions: Definitions,
     /// The sources, one session each, so that workers share one rate.
     pub sources: Arc<Sessions>,
+    /// Secrets, for what is not a source.
+    pub secrets: SecretStore,
+    /// Certificates that are trusted beside those of the machine.
+    pub ca_file: Option<PathBuf>,
     /// The time.
     pub clock: Clock,
     /// What has been done so far, for whoever watches.
@@ -83,6 +87,8 @@ impl Env {
             lake: Lake::directory(places.root.join("lake")),
             exports: Objects::directory(places.root.join("exports")),
             definitions: Definitions::below(&places.pipelines),
+            secrets: secrets.clone(),
+            ca_file: settings.ca_file.clone(),
             sources: Arc::new(Sessions::new(settings, secrets, clock.clone())),
             clock,
             meter: Arc::default(),

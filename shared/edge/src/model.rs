@@ -1,14 +1,15 @@
 //! Makes the models of a pipeline in fresh places and switches them in.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use pipeline::destination::Write;
 use pipeline::fault::Fault;
-use pipeline::lake::{Column, Order, Publication, StagedTable, StagedWindow};
+use pipeline::lake::{Column, Order, Publication, StagedTable, StagedWindow, Version};
 use pipeline::model::{Materialized, PlannedModel};
 
 use crate::engine::{Catalogue, Engine};
-use crate::lake::{Lake, Published};
+use crate::lake::{Lake, Published, Snapshot};
 
 /// The name of the one file of a model's table.
 const PART: &str = "000000";
@@ -26,9 +27,23 @@ pub async fn refresh(
 ) -> Result<Vec<Published>, Fault> {
     let mut catalogue = lake.catalogue().await?;
     let mut publications: BTreeMap<String, Publication> = BTreeMap::new();
+    let mut snapshots: BTreeMap<String, Option<Snapshot>> = BTreeMap::new();
+    let mut periodic: BTreeMap<&str, Vec<Column>> = BTreeMap::new();
     for model in models {
-        let made = make(engine, lake, &catalogue, model, run).await;
-        let staged = made.map_err(|fault| fault.with("model", &model.name))?;
+        let staged = match periodic.get(&*model.of) {
+            Some(columns) if model.materialized == Materialized::View => {
+                staged(model, columns.clone(), Some(model.sql.clone()), Vec::new())
+            }
+            _ => {
+                let made = make(engine, lake, &catalogue, model, run).await;
+                made.map_err(|fault| fault.with("model", &model.name))?
+            }
+        };
+        let is_periodic = !model.period.is_empty();
+        if is_periodic {
+            // The views of all periods are one but for its bounds, so that one of them is asked for its columns.
+            periodic.insert(&model.of, staged.columns.clone());
+        }
         let database = model.relation.database.clone();
         let publication = publications
             .entry(database)
@@ -38,14 +53,23 @@ pub async fn refresh(
                 order: order.clone(),
                 tables: Vec::new(),
             });
-        // The models that follow read this one before anybody else does.
-        let alone = Publication {
-            tables: vec![staged.clone()],
-            ..publication.clone()
-        };
-        for version in &lake.prepare(&alone).await?.after {
-            lake.add(&mut catalogue, version)?;
+        if is_periodic {
+            // No other model reads it.
+            publication.tables.push(staged);
+            continue;
         }
+        // The models that follow read this one before anybody else does.
+        let before = match snapshots.entry(model.relation.database.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(lake.snapshot(&model.relation.database).await?),
+        };
+        let current = before
+            .as_ref()
+            .and_then(|before| before.versions.get(&staged.table));
+        lake.add(
+            &mut catalogue,
+            &Version::next(current, publication, &staged)?,
+        )?;
         publication.tables.push(staged);
     }
     let mut published = Vec::new();
@@ -81,7 +105,16 @@ pub async fn make(
             (made.columns, None, vec![whole])
         }
     };
-    Ok(StagedTable {
+    Ok(staged(model, columns, view, windows))
+}
+
+fn staged(
+    model: &PlannedModel,
+    columns: Vec<Column>,
+    view: Option<String>,
+    windows: Vec<StagedWindow>,
+) -> StagedTable {
+    StagedTable {
         table: model.relation.table.clone(),
         description: model.description.clone(),
         columns: described(columns, model),
@@ -89,7 +122,7 @@ pub async fn make(
         write: Write::Replace,
         view,
         windows,
-    })
+    }
 }
 
 fn described(columns: Vec<Column>, model: &PlannedModel) -> Vec<Column> {

@@ -72,6 +72,14 @@ impl SecretStore {
             .collect()
     }
 
+    /// The secret of this name, if it is set anywhere.
+    pub fn optional(&self, name: &SecretName) -> Option<Secret> {
+        let variable = name.environment_variable();
+        let set = self.set(&variable).map(Secret::new);
+        let found = set.or_else(|| self.file.get(&variable).cloned());
+        found.filter(|secret| !secret.expose().is_empty())
+    }
+
     /// Takes the place of a secret that its source may replace; none while another process holds it. What
     /// stands in the environment can't be replaced there, so it is refused before anything is sent.
     pub(crate) fn place(&self, name: &SecretName) -> Result<Option<Place>, Fault> {
@@ -90,24 +98,18 @@ impl SecretStore {
 
     fn one(&self, name: &SecretName) -> Result<Secret, Fault> {
         let variable = name.environment_variable();
-        let set = self.set(&variable);
-        let found = set
-            .map(Secret::new)
-            .or_else(|| self.file.get(&variable).cloned());
-        found
-            .filter(|secret| !secret.expose().is_empty())
-            .ok_or_else(|| {
-                let file = match &self.file_name {
-                    Some(file) => format!("write it into {}", file.display()),
-                    None => format!(
-                        "give a file that has it with --secrets FILE or {}",
-                        crate::settings::SECRETS_FILE
-                    ),
-                };
-                Fault::bad_definition(format!(
-                    "the secret `{name}` is not known; set {variable}, or {file}"
-                ))
-            })
+        self.optional(name).ok_or_else(|| {
+            let file = match &self.file_name {
+                Some(file) => format!("write it into {}", file.display()),
+                None => format!(
+                    "give a file that has it with --secrets FILE or {}",
+                    crate::settings::SECRETS_FILE
+                ),
+            };
+            Fault::bad_definition(format!(
+                "the secret `{name}` is not known; set {variable}, or {file}"
+            ))
+        })
     }
 }
 

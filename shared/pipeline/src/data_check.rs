@@ -78,6 +78,8 @@ pub enum Kind {
     RowCount(RowCount),
     /// Few values are missing.
     NullShare(NullShare),
+    /// No column is without any value.
+    Filled(Filled),
     /// A condition holds of every row.
     EveryRow(String),
     /// A query finds nothing.
@@ -129,6 +131,8 @@ struct Written {
     row_count: Option<RowCount>,
     /// Share of nulls.
     null_share: Option<NullShare>,
+    /// Filled.
+    filled: Option<Filled>,
     /// Every row.
     ///
     /// A condition in SQL that no row contradicts, such as `(rating IS NULL) = (votes = 0)`.
@@ -204,6 +208,11 @@ pub struct RowCount {
     ///
     /// Up or down, as a share of what was published last (of the window before, where rows belong to windows).
     pub change_at_most: Option<Share>,
+    /// The smallest good share of what was published last.
+    ///
+    /// `90%`: a run that brings less than nine rows for ten publishes nothing. Compared as `change_at_most` is;
+    /// where the table is in PostgreSQL too, with the larger of both.
+    pub at_least_of_last: Option<Share>,
 }
 
 /// Share of nulls.
@@ -216,6 +225,21 @@ pub struct NullShare {
     pub column: Located<Name>,
     /// The largest good share.
     pub at_most: Share,
+}
+
+/// Filled.
+///
+/// Each column has a value in at least one row: a source that renames a field would otherwise empty it unseen.
+/// Tables without rows are not asked.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Filled {
+    /// The columns; all of the table where nothing is said.
+    #[serde(default)]
+    pub columns: Vec<Located<Name>>,
+    /// Those that may be without any value.
+    #[serde(default)]
+    pub except: Vec<Located<Name>>,
 }
 
 /// No rows.
@@ -306,6 +330,7 @@ impl TryFrom<Written> for Check {
             written.foreign_key.map(Kind::ForeignKey),
             written.row_count.map(Kind::RowCount),
             written.null_share.map(Kind::NullShare),
+            written.filled.map(Kind::Filled),
             written.every_row.map(Kind::EveryRow),
             written.no_rows.map(Kind::NoRows),
             written.drop_share.map(Kind::DropShare),
@@ -320,7 +345,7 @@ impl TryFrom<Written> for Check {
                 over: written.over,
                 kind,
             }),
-            (None, _) => Err("the check says nothing that must hold; add one of unique, not_null, accepted_values, range, foreign_key, row_count, null_share, every_row, no_rows, drop_share, symmetric".to_owned()),
+            (None, _) => Err("the check says nothing that must hold; add one of unique, not_null, accepted_values, range, foreign_key, row_count, null_share, filled, every_row, no_rows, drop_share, symmetric".to_owned()),
             _ => Err("the check is of several kinds; write a check for each".to_owned()),
         }
     }
@@ -398,6 +423,24 @@ impl Check {
             .into()
     }
 
+    /// The check with its columns named, where it is for all columns that the table declares.
+    #[must_use]
+    pub fn over_columns<'a>(mut self, declared: impl Iterator<Item = &'a Name>) -> Self {
+        if let Kind::Filled(filled) = &mut self.kind
+            && filled.columns.is_empty()
+        {
+            let is_excepted = |name: &Name| filled.except.iter().any(|one| one.value == *name);
+            let asked = declared.filter(|name| !is_excepted(name));
+            let at = self.table.at;
+            let asked = asked.map(|name| Located {
+                value: name.clone(),
+                at,
+            });
+            filled.columns = asked.collect();
+        }
+        self
+    }
+
     /// The check's name.
     pub fn name(&self) -> String {
         if let Some(name) = &self.name {
@@ -442,12 +485,20 @@ impl Check {
                 at_least: None,
                 at_most: None,
                 change_at_most: None,
+                at_least_of_last: None,
             }) => {
-                let remedy = "add `at_least`, `at_most` or `change_at_most`";
+                let remedy = "add `at_least`, `at_most`, `change_at_most` or `at_least_of_last`";
                 problems.add_with(at, "the row count has no bound", remedy);
             }
             Kind::AcceptedValues(accepted) if accepted.values.is_empty() => {
                 problems.add(accepted.column.at, "no value is accepted");
+            }
+            Kind::Filled(filled) => {
+                known.check_columns(&self.table, &filled.except, problems);
+                if filled.columns.is_empty() && !known.knows_columns(&self.table) {
+                    let remedy = "name them: `filled: { columns: [a, b] }`";
+                    problems.add_with(at, "the columns of the table are not known ahead", remedy);
+                }
             }
             Kind::ForeignKey(key) => key.check(known, problems),
             Kind::Symmetric(symmetric) => symmetric.check(known, problems),
@@ -504,6 +555,20 @@ impl Check {
                     sample: None,
                 }
             }
+            Kind::Filled(filled) => {
+                let columns = names(&filled.columns).into_iter().map(identifier);
+                let counts = columns.map(|column| format!("COUNT({column}) AS {column}"));
+                Question {
+                    count: format!(
+                        "SELECT {} FROM {table}",
+                        join(
+                            std::iter::once("COUNT(*) AS \"_rows\"".to_owned()).chain(counts),
+                            ", "
+                        )
+                    ),
+                    sample: None,
+                }
+            }
             Kind::EveryRow(condition) => {
                 let bad = format!("NOT ({condition}\n)");
                 whole_rows_where(&table, &bad)
@@ -533,6 +598,15 @@ impl Check {
                 let bad = share.at_most.is_exceeded(first, total);
                 let message = format!("{first} of {total} are null, good are {}", share.at_most);
                 (first, bad.then_some(message))
+            }
+            Kind::Filled(filled) => {
+                let counted = filled.columns.iter().zip(counts.iter().skip(1));
+                let empty: Vec<&str> = counted
+                    .filter(|(_, count)| **count == 0 && first > 0)
+                    .map(|(name, _)| name.value.as_ref())
+                    .collect();
+                let message = format!("no row has a value of {}", empty.join(", "));
+                (empty.len() as u64, (!empty.is_empty()).then_some(message))
             }
             Kind::DropShare(share) => {
                 let Facts {
@@ -602,6 +676,7 @@ impl Kind {
             Kind::ForeignKey(_) => "foreign_key",
             Kind::RowCount(_) => "row_count",
             Kind::NullShare(_) => "null_share",
+            Kind::Filled(_) => "filled",
             Kind::EveryRow(_) => "every_row",
             Kind::NoRows(_) => "no_rows",
             Kind::DropShare(_) => "drop_share",
@@ -618,6 +693,8 @@ impl Kind {
             Kind::NullShare(share) => vec![&share.column],
             Kind::ForeignKey(key) => key.columns.iter().collect(),
             Kind::Symmetric(symmetric) => symmetric.columns.iter().collect(),
+            // Its name does not name all of them.
+            Kind::Filled(_) => Vec::new(),
             Kind::RowCount(_) | Kind::EveryRow(_) | Kind::NoRows(_) | Kind::DropShare(_) => {
                 Vec::new()
             }
@@ -649,7 +726,15 @@ impl RowCount {
         if let Some(most) = self.at_most.filter(|most| rows > *most) {
             return Some(format!("{rows} rows, good are {most} or fewer"));
         }
-        let (share, before) = (self.change_at_most?, before?);
+        let before = before?;
+        if let Some(share) = self.at_least_of_last
+            && share.is_missed(rows, before)
+        {
+            return Some(format!(
+                "{rows} rows after {before}, good are {share} or more"
+            ));
+        }
+        let share = self.change_at_most?;
         let exceeded = share.is_exceeded(rows.abs_diff(before), before) && rows != before;
         exceeded.then(|| format!("{rows} rows after {before}, a good change is {share}"))
     }
@@ -912,6 +997,36 @@ mod tests {
                 &[1000],
                 Status::Failed,
                 "1000 rows after 100, a good change is 10%",
+            ),
+            (
+                "row_count: { at_least_of_last: 90% }",
+                &[90],
+                Status::Passed,
+                "holds",
+            ),
+            (
+                "row_count: { at_least_of_last: 90% }",
+                &[89],
+                Status::Failed,
+                "89 rows after 100, good are 90% or more",
+            ),
+            (
+                "row_count: { at_least_of_last: 90% }",
+                &[1000],
+                Status::Passed,
+                "holds",
+            ),
+            (
+                "filled: { columns: [id, abv, country_id] }",
+                &[2, 2, 0, 0],
+                Status::Failed,
+                "no row has a value of abv, country_id",
+            ),
+            (
+                "filled: { columns: [id, abv] }",
+                &[0, 0, 0],
+                Status::Passed,
+                "holds",
             ),
             (
                 "null_share: { column: abv, at_most: 5% }",

@@ -126,7 +126,11 @@ pub fn files(text: &str) -> BTreeSet<String> {
     let references = definition.references.values();
     let references = references.map(|reference| reference.file.value.clone());
     let models = definition.models.values();
-    let models = models.map(|model| model.sql.path().to_owned());
+    let has_postgres = definition.destinations.postgres.is_some();
+    let models = models.flat_map(|model| {
+        let own = has_postgres.then(|| model.sql.path_for(POSTGRES));
+        own.into_iter().chain([model.sql.path().to_owned()])
+    });
     let checks = definition
         .checks
         .iter()
@@ -138,6 +142,9 @@ pub fn files(text: &str) -> BTreeSet<String> {
         .filter(|path| is_inside(path))
         .collect()
 }
+
+/// How a file of SQL is marked that PostgreSQL wants otherwise: `models/ranking.postgres.sql`.
+const POSTGRES: &str = "postgres";
 
 /// Whether a path stays inside the definition's folder.
 fn is_inside(path: &str) -> bool {
@@ -221,11 +228,18 @@ impl Definition {
         self.check_bookmarks(problems);
         let mut with_models = tables.clone();
         self.check_models(bundle, &mut with_models, problems);
+        for per in self.models.values().filter_map(|model| model.per.as_ref()) {
+            per.check(&values, problems);
+        }
         for check in &self.checks {
             check.check(&tables, problems);
             self.check_query(check, bundle, problems);
         }
-        export::check(&self.exports, &with_models, &values, problems);
+        let is_periodic = |name: &str| {
+            let model = self.models.get(name);
+            model.is_some_and(|model| model.per.is_some())
+        };
+        export::check(&self.exports, &with_models, &values, &is_periodic, problems);
     }
 
     /// What the tables of a resource may refer to: its parents' values, unless several share a request.
@@ -448,6 +462,7 @@ impl Definition {
             relations: self.relations(),
             parameters,
             window,
+            ..Scope::default()
         }
     }
 }
@@ -492,8 +507,39 @@ impl Pipeline {
             let value = period.window.value(part)?;
             Some(((*part).to_owned(), value))
         });
-        self.definition
-            .scope(parameters.collect(), window.collect())
+        let schedule = self.definition.schedule.as_ref();
+        let has_windows = schedule.is_some_and(|schedule| schedule.window.is_some());
+        Scope {
+            // A snapshot is taken in the middle of its day; what a window is for is over.
+            through: Some(match has_windows {
+                true => period.window.next().start,
+                false => period.window.start,
+            }),
+            ..self
+                .definition
+                .scope(parameters.collect(), window.collect())
+        }
+    }
+
+    /// The models as PostgreSQL is to make them, each after all that it reads; none where the pipeline is not
+    /// published there.
+    pub fn models_for_postgres(&self, period: &Period) -> Vec<PlannedModel> {
+        let Some(postgres) = &self.definition.destinations.postgres else {
+            return Vec::new();
+        };
+        let mut scope = self.scope(period);
+        for relation in scope.relations.values_mut() {
+            relation.database = postgres.schema.to_string();
+        }
+        let mut files = self.files.clone();
+        for model in self.definition.models.values() {
+            if let Some(own) = self.files.get(&model.sql.path_for(POSTGRES)) {
+                files.insert(model.sql.path().to_owned(), own.clone());
+            }
+        }
+        let mut nothing = Problems::default();
+        let models = &self.definition.models;
+        model::plan(models, &files, &scope, &postgres.schema, &mut nothing)
     }
 
     /// The models in an order in which each comes after all that it reads.
@@ -521,9 +567,12 @@ impl Pipeline {
                 .collect();
             data_check::Check::of_key(name, &key)
         });
-        of_keys
-            .chain(self.definition.checks.iter().cloned())
-            .collect()
+        let declared = self.definition.checks.iter().cloned().map(|check| {
+            let table = self.definition.tables.get(&*check.table.value);
+            let columns = table.and_then(|table| table.columns.declared());
+            check.over_columns(columns.into_iter().flat_map(IndexMap::keys))
+        });
+        of_keys.chain(declared).collect()
     }
 
     /// The tables made of a resource or reference table, in the order of the definition.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::csv::{Delimiter, Dialect};
 use crate::known::Known;
 use crate::name::Name;
+use crate::per_period::PARTS;
 use crate::problem::{Located, Problems};
 use crate::source::check_references;
 use crate::sql::{Relation, identifier, identifiers};
@@ -128,11 +129,32 @@ fn names(columns: &[Located<Name>]) -> Vec<&str> {
 /// Notes what does not fit the rest of the definition.
 ///
 /// `values` are the names that templates may use.
-pub fn check(exports: &[Export], known: &Known, values: &[&str], problems: &mut Problems) {
+///
+/// Of a model that `is_periodic` there is a file for each period.
+pub fn check(
+    exports: &[Export],
+    known: &Known,
+    values: &[&str],
+    is_periodic: &dyn Fn(&str) -> bool,
+    problems: &mut Problems,
+) {
+    let periods: Vec<String> = PARTS.iter().map(|part| format!("period.{part}")).collect();
+    let periods = periods.iter().map(String::as_str);
+    let with_periods: Vec<&str> = values.iter().copied().chain(periods).collect();
     let mut paths: Vec<&Located<Template>> = Vec::new();
     for Export::Csv(export) in exports {
         export.check(known, problems);
+        let periodic = is_periodic(&export.table);
+        let values = if periodic { &with_periods } else { values };
         check_references(export.path.at, &export.path, values, problems);
+        let mut references = export.path.references();
+        if periodic && !references.any(|name| name.starts_with("period.")) {
+            problems.add_with(
+                export.path.at,
+                "the files of all periods would be one",
+                "refer to the period, such as `{period.last_day}`",
+            );
+        }
         if paths.iter().any(|path| path.value == export.path.value) {
             problems.add_with(
                 export.path.at,
@@ -182,6 +204,7 @@ mod tests {
             &decoded.value.expect("fits"),
             &known,
             &["window.date"],
+            &|_| false,
             &mut problems,
         );
         insta::assert_snapshot!(problems.render("p.yaml", text));

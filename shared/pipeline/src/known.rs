@@ -34,6 +34,11 @@ impl Known {
         self.tables.contains_key(table)
     }
 
+    /// Whether the columns of a table are known ahead.
+    pub fn knows_columns(&self, table: &str) -> bool {
+        self.tables.get(table).is_none_or(Option::is_some)
+    }
+
     /// Notes a problem where the table is not known.
     pub fn check_table(&self, table: &Located<Name>, problems: &mut Problems) {
         if !self.has(table) {

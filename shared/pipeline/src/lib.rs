@@ -29,6 +29,7 @@ pub mod paginate;
 pub mod parameter;
 pub mod path;
 pub mod patience;
+pub mod per_period;
 pub mod plan;
 pub mod problem;
 pub mod rate;

@@ -9,14 +9,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
+use jiff::civil::DateTime;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
+use crate::per_period::PerPeriod;
 use crate::problem::{Located, Problems, suggestion};
 use crate::sql::{self, Relation};
+use crate::window::Window;
 
 /// Model.
 ///
@@ -48,6 +51,9 @@ pub struct Model {
     /// What its columns mean.
     #[serde(default)]
     pub columns: IndexMap<Name, String>,
+    /// Whether there is one for each period of time; other models cannot read it then.
+    #[serde(default)]
+    pub per: Option<PerPeriod>,
 }
 
 /// What is kept of a model.
@@ -112,6 +118,10 @@ pub struct Scope {
     pub parameters: BTreeMap<String, String>,
     /// What is known of the run's window: `date`, `start`, …
     pub window: BTreeMap<String, String>,
+    /// What is known of the period that a model is for, where there is one for each.
+    pub period: BTreeMap<String, String>,
+    /// The local moment up to which periods are complete; none before there is a run.
+    pub through: Option<DateTime>,
 }
 
 /// SQL ready to be run, and what it reads.
@@ -158,6 +168,12 @@ pub struct PlannedModel {
     pub sql: String,
     /// The models and tables that it reads.
     pub refs: Vec<String>,
+    /// The model of the definition that it is made of: its own name, unless there is one for each period.
+    #[serde(default)]
+    pub of: String,
+    /// What is known of its period.
+    #[serde(default)]
+    pub period: BTreeMap<String, String>,
 }
 
 impl Scope {
@@ -168,6 +184,7 @@ impl Scope {
         let context = minijinja::context! {
             parameters => &self.parameters,
             window => &self.window,
+            period => &self.period,
         };
         let rendered = environment.render_str(template, context);
         let text = rendered.map_err(|error| match error.kind() {
@@ -211,9 +228,11 @@ impl Scope {
     fn value_names(&self) -> impl Iterator<Item = String> {
         let parameters = self.parameters.keys();
         let window = self.window.keys();
+        let period = self.period.keys();
         parameters
             .map(|name| format!("parameters.{name}"))
             .chain(window.map(|part| format!("window.{part}")))
+            .chain(period.map(|part| format!("period.{part}")))
             .chain(["ref", "source"].map(str::to_owned))
     }
 
@@ -330,12 +349,22 @@ pub fn plan(
                 "give it another name, or another `database` or `table`",
             );
         }
-        scope.relations.insert(name.to_string(), relation);
+        if model.per.is_none() {
+            scope.relations.insert(name.to_string(), relation);
+        }
     }
     let mut waiting = Vec::new();
     for (name, model) in models {
-        if let Some(planned) = planned(name, model, texts, &scope, problems) {
-            waiting.push(planned);
+        match &model.per {
+            None => waiting.extend(planned(name, model, texts, &scope, problems)),
+            Some(per) => {
+                let period = Periodic {
+                    model,
+                    per,
+                    database,
+                };
+                waiting.extend(period.planned(name, texts, &scope, problems));
+            }
         }
     }
     in_order(waiting, models, problems)
@@ -345,6 +374,77 @@ fn relation_of(name: &Name, model: &Model, database: &str) -> Relation {
     let database = model.database.as_deref().unwrap_or(database);
     let table = model.table.as_ref().map_or(&**name, |table| &*table.value);
     Relation::new(database, table)
+}
+
+/// A model of which there is one for each period.
+struct Periodic<'a> {
+    model: &'a Model,
+    per: &'a PerPeriod,
+    database: &'a str,
+}
+
+impl Periodic<'_> {
+    /// The models of all periods. Before there is a run, that of the first one is looked at for problems.
+    fn planned(
+        &self,
+        name: &Name,
+        texts: &BTreeMap<String, String>,
+        scope: &Scope,
+        problems: &mut Problems,
+    ) -> Vec<PlannedModel> {
+        let Some(through) = scope.through else {
+            self.one(name, &self.per.first(), texts, scope, problems);
+            return Vec::new();
+        };
+        let periods = self.per.complete_at(through).into_iter();
+        periods
+            .filter_map(|period| self.one(name, &period, texts, scope, problems))
+            .collect()
+    }
+
+    fn one(
+        &self,
+        name: &Name,
+        period: &Window,
+        texts: &BTreeMap<String, String>,
+        scope: &Scope,
+        problems: &mut Problems,
+    ) -> Option<PlannedModel> {
+        let values = match self.per.values(period, &scope.parameters) {
+            Ok(values) => values,
+            Err(wrong) => {
+                let year = self.per.year.as_ref();
+                let at = year.map_or(self.per.name.at, |year| year.first_day.at);
+                problems.add_sentence(at, &wrong);
+                return None;
+            }
+        };
+        let value = |name: &str| match name.strip_prefix("period.") {
+            Some(part) => values.get(part).cloned(),
+            None => scope.parameters.get(name).cloned(),
+        };
+        let published = self.per.name.fill(value).ok()?;
+        let published = match Name::new(published) {
+            Ok(published) => published,
+            Err(wrong) => {
+                problems.add_sentence(self.per.name.at, &wrong);
+                return None;
+            }
+        };
+        let mut scope = Scope {
+            period: values.clone(),
+            ..scope.clone()
+        };
+        let database = self.model.database.as_deref().unwrap_or(self.database);
+        let relation = Relation::new(database, published.to_string());
+        scope.relations.insert(published.to_string(), relation);
+        let planned = planned(&published, self.model, texts, &scope, problems)?;
+        Some(PlannedModel {
+            of: name.to_string(),
+            period: values,
+            ..planned
+        })
+    }
 }
 
 fn planned(
@@ -377,6 +477,8 @@ fn planned(
             .collect(),
         sql: rendered.sql,
         refs: rendered.refs,
+        of: name.to_string(),
+        period: BTreeMap::new(),
     })
 }
 
@@ -439,6 +541,7 @@ mod tests {
             ]),
             parameters: BTreeMap::from([("p".to_owned(), "it's".to_owned())]),
             window: BTreeMap::from([("date".to_owned(), "2024-03-25".to_owned())]),
+            ..Scope::default()
         }
     }
 

@@ -27,9 +27,24 @@ pub struct Manifest {
     pub resources: IndexMap<String, ResourceReport>,
     /// What was checked.
     pub checks: Vec<CheckResult>,
+    /// What became of each destination.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<DestinationReport>,
     /// Why the run failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<RecordedFault>,
+}
+
+/// What became of one destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationReport {
+    /// Its kind.
+    pub destination: String,
+    /// `published`, `unchanged`, or `stood_in` where another one stood in for it.
+    pub status: String,
+    /// More of it, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
 /// One window of a run.
@@ -110,6 +125,9 @@ pub struct ResourceReport {
 pub struct Refreshed {
     /// The tables and views that the models made.
     pub tables: IndexMap<String, TableReport>,
+    /// How many models were made or changed in PostgreSQL, where the run publishes into one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_postgres: Option<u64>,
     /// The files that were written, as keys of the exports.
     pub exports: Vec<String>,
 }
@@ -133,6 +151,9 @@ pub struct RunReport {
     pub resources: IndexMap<String, ResourceReport>,
     /// What was checked.
     pub checks: Vec<CheckResult>,
+    /// What became of each destination.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<DestinationReport>,
     /// Why the run failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<RecordedFault>,
@@ -152,6 +173,7 @@ impl RunReport {
             requests: manifest.requests,
             resources: manifest.resources,
             checks: manifest.checks,
+            destinations: manifest.destinations,
             fault: manifest.fault,
             seconds,
         }
@@ -168,6 +190,7 @@ impl RunReport {
             requests: RequestReport::default(),
             resources: IndexMap::new(),
             checks: Vec::new(),
+            destinations: Vec::new(),
             fault: None,
             seconds,
         }

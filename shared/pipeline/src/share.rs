@@ -19,6 +19,11 @@ impl Share {
         u128::from(part) * 1_000_000 > u128::from(whole) * u128::from(self.millionths)
     }
 
+    /// Whether `part` is less than this share of `whole`; nothing of nothing is not.
+    pub fn is_missed(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * 1_000_000 < u128::from(whole) * u128::from(self.millionths)
+    }
+
     fn refused(text: &str) -> String {
         format!("`{text}` is not a share; write per cent: `1%` or `0.5%`")
     }

@@ -4,11 +4,13 @@
 pub mod api;
 pub mod canary;
 pub mod content;
+pub mod datahub;
 pub mod datasette;
 pub mod definition;
 pub mod gins;
 pub mod house;
 pub mod lots;
+pub mod postgres;
 pub mod source;
 pub mod stage;
 pub mod steps;

@@ -53,6 +53,7 @@ fn context() -> Context<'static> {
             "SELECT id FROM {{ ref('gins') }} WHERE id > 3;",
         )]),
         dropped: BTreeMap::from([("gins".to_owned(), dropped)]),
+        published: BTreeMap::new(),
     }
 }
 

@@ -29,7 +29,7 @@ fn planned(texts: &[(&str, &str)]) -> Vec<PlannedModel> {
     let scope = Scope {
         relations: IndexMap::from([("gins".to_owned(), relation)]),
         parameters: BTreeMap::from([("factor".to_owned(), "10".to_owned())]),
-        window: BTreeMap::new(),
+        ..Scope::default()
     };
     let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
     let texts = texts.iter().map(owned).collect();

@@ -1,11 +1,13 @@
 //! Where tables are published: a file each.
 
 mod lake;
+pub mod postgres;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use lake::Lake;
+pub use postgres::Postgres;
 
 use crate::known::Known;
 use crate::problem::Problems;
@@ -18,6 +20,8 @@ use crate::problem::Problems;
 pub struct Destinations {
     /// Parquet files with versions: a directory on a laptop, a bucket with Athena on AWS.
     pub lake: Option<Lake>,
+    /// A schema of a PostgreSQL database.
+    pub postgres: Option<Postgres>,
 }
 
 /// One destination.
@@ -25,6 +29,8 @@ pub struct Destinations {
 pub enum Destination<'a> {
     /// Parquet files with versions.
     Lake(&'a Lake),
+    /// A schema of a PostgreSQL database.
+    Postgres(&'a Postgres),
 }
 
 /// Write disposition.
@@ -46,7 +52,8 @@ pub enum Write {
 impl Destinations {
     /// All that are declared.
     pub fn each(&self) -> impl Iterator<Item = Destination<'_>> {
-        self.lake.iter().map(Destination::Lake)
+        let lake = self.lake.iter().map(Destination::Lake);
+        lake.chain(self.postgres.iter().map(Destination::Postgres))
     }
 
     /// Notes what does not fit the rest of the definition.
@@ -56,6 +63,7 @@ impl Destinations {
         for destination in self.each() {
             match destination {
                 Destination::Lake(lake) => lake.check(known, values, problems),
+                Destination::Postgres(postgres) => postgres.check(known, problems),
             }
         }
     }

@@ -95,10 +95,14 @@ fn step(raw: &str, segment: &Segment) -> Result<Option<String>, String> {
     }
 }
 
-pub(super) fn join(separator: &str, value: &Value<'_>) -> Result<Value<'static>, String> {
+/// A plain value is a list of one: sources give the same field as a text and, of late, as a list.
+pub(super) fn join<'a>(separator: &str, value: Value<'a>) -> Result<Value<'a>, String> {
+    if let Value::Text(_) | Value::Literal(_) = value {
+        return Ok(value);
+    }
     let mut joined = String::new();
     let mut any = false;
-    for raw in elements(value)? {
+    for raw in elements(&value)? {
         let element = value_of(raw.get())?;
         let text = match &element {
             Value::Null => continue,
@@ -116,5 +120,8 @@ pub(super) fn join(separator: &str, value: &Value<'_>) -> Result<Value<'static>,
         joined.push_str(text);
         any = true;
     }
-    Ok(Value::Text(Cow::Owned(joined)))
+    Ok(match any {
+        true => Value::Text(Cow::Owned(joined)),
+        false => Value::Null,
+    })
 }

@@ -59,7 +59,7 @@ pub enum Function {
     Last,
     /// Follows a path into an object or a list; null where it leads to nothing.
     At(Path),
-    /// Joins the elements of a list, nulls left out, with a separator.
+    /// Joins the elements of a list, nulls left out, with a separator; null if there is none. A plain value stays.
     Join(String),
     /// Puts a value where a condition on another column, standing above, holds.
     Override(Override),
@@ -109,7 +109,7 @@ impl Function {
             (Function::First, value) => json::first(&value),
             (Function::Last, value) => json::last(&value),
             (Function::At(path), value) => json::at(path, value),
-            (Function::Join(separator), value) => json::join(separator, &value),
+            (Function::Join(separator), value) => json::join(separator, value),
             (_, Value::Nested(raw)) => Err(format!(
                 "found {}, but `{}` works on text",
                 kind_of(&raw),
@@ -248,6 +248,9 @@ mod tests {
                 r#"["a", null, 1, true]"#,
                 "text a, 1, true",
             ),
+            ("[{join: \", \"}]", "[null]", "null"),
+            ("[{join: \", \"}]", "[\"\"]", "text "),
+            ("[{join: \", \"}]", "\"a, b\"", "text a, b"),
             (
                 "[{join: \", \"}]",
                 "[[1]]",

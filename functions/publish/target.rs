@@ -1,0 +1,108 @@
+//! The run's tables in PostgreSQL, where the definition and the secrets name one.
+
+use std::collections::BTreeMap;
+
+use edge::env::Env;
+use edge::run::Run;
+use pipeline::fault::Fault;
+use pipeline::lake::{Column, Publication};
+use pipeline::name::Name;
+use pipeline::report::DestinationReport;
+use postgres::{Outcome, Target};
+
+use crate::gathered::Gathered;
+
+/// What stands in the report of a destination that has no address.
+const STOOD_IN: &str = "stood_in";
+
+/// The database that a run publishes into.
+pub enum Postgres<'a> {
+    /// The definition names none.
+    None,
+    /// The definition names one, but the secret of its address is not set: the lake stands in.
+    NotSet(String),
+    /// There it is.
+    Open(Box<Target<'a>>),
+}
+
+impl<'a> Postgres<'a> {
+    /// The database of a run.
+    pub async fn open(run: &'a Run, env: &'a Env) -> Result<Self, Fault> {
+        let Some(declared) = &run.pipeline.definition.destinations.postgres else {
+            return Ok(Postgres::None);
+        };
+        Ok(match Target::open(run, env).await? {
+            Some(target) => Postgres::Open(Box::new(target)),
+            None => Postgres::NotSet(declared.url.secret.environment_variable()),
+        })
+    }
+
+    /// How many rows each table has there, to compare the new ones with.
+    pub async fn rows(&self, run: &Run) -> Result<BTreeMap<String, u64>, Fault> {
+        let mut rows = BTreeMap::new();
+        if let Postgres::Open(target) = self {
+            for name in run.pipeline.definition.tables.keys() {
+                // Only of a table that is replaced as a whole the old rows tell how many are to be expected.
+                if !target.replaces(name) {
+                    continue;
+                }
+                if let Some(count) = target.rows(name).await? {
+                    rows.insert(name.to_string(), count);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Publishes there what the lake is about to publish.
+    pub async fn publish(
+        &self,
+        gathered: &Gathered,
+        publication: &Publication,
+    ) -> Result<Option<DestinationReport>, Fault> {
+        let target = match self {
+            Postgres::None => return Ok(None),
+            Postgres::NotSet(variable) => {
+                let message = format!("{variable} is not set; the lake stands in");
+                return Ok(Some(report(STOOD_IN, message)));
+            }
+            Postgres::Open(target) => target,
+        };
+        let named: Result<Vec<(Name, &[Column])>, String> = publication
+            .tables
+            .iter()
+            .map(|table| Ok((Name::new(table.table.clone())?, table.columns.as_slice())))
+            .collect();
+        let named = named.map_err(Fault::bug)?;
+        let tables: Vec<(&Name, &[Column])> = named
+            .iter()
+            .map(|(name, columns)| (name, *columns))
+            .collect();
+        let outcomes: Vec<_> = gathered.slices.iter().map(|(outcome, _)| outcome).collect();
+        Ok(Some(match target.publish(&tables, &outcomes).await? {
+            Outcome::Published {
+                added: 0,
+                removed: 0,
+            } => report("unchanged", String::new()),
+            Outcome::Published { added, removed } => report(
+                "published",
+                format!("{added} rows added, {removed} removed"),
+            ),
+            Outcome::Before => report("published", "by an earlier try of this run".to_owned()),
+            Outcome::Behind => report("unchanged", "a later run is published there".to_owned()),
+        }))
+    }
+}
+
+/// Whether readers of the database see something new.
+pub fn has_changed(report: &DestinationReport) -> bool {
+    report.status == "published"
+}
+
+fn report(status: &str, message: String) -> DestinationReport {
+    DestinationReport {
+        destination: "postgres".to_owned(),
+        status: status.to_owned(),
+        message,
+    }
+}
