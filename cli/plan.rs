@@ -62,8 +62,9 @@ pub async fn plan(options: &Plan, pipelines: &Path) -> Result<Exit, Failure> {
 /// Shows what a run for this request would do.
 pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exit, Failure> {
     let bundle = env.definitions.load(&request.pipeline)?;
-    let pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
+    let mut pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
     let now = env.clock.now();
+    pipeline.started_at = Some(now.to_string());
     let asked = decisions::asked_for(&pipeline.definition, request, now).map_err(Failure::usage)?;
     let known = Ledger::new(&env.objects, &pipeline.name).entries().await?;
     let known: HashMap<_, _> = known
@@ -105,16 +106,21 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
 }
 
 fn requests(pipeline: &Pipeline, period: &Period) -> Result<Vec<FirstRequest>, Fault> {
+    let resources = &pipeline.definition.resources;
     let mut values = pipeline.values(period);
     let source = pipeline.definition.source.open(&values)?;
     let mut requests = Vec::new();
-    for (name, resource) in &pipeline.definition.resources {
+    for (name, resource) in resources {
         let repeated = match &resource.for_each {
             ForEach::None => String::new(),
             ForEach::Listing(listing) => format!("for each id of `{}`", listing.resource.value),
             ForEach::Range(_) => "for each id of a range".to_owned(),
+            ForEach::Parents(_) => "for each parent".to_owned(),
         };
+        // What is not known before the source is asked is shown as 1.
         values.insert(ID.to_owned(), "1".to_owned());
+        let of_parents = resource.names(resources).into_iter();
+        values.extend(of_parents.map(|name| (name, "1".to_owned())));
         let request = source.request(resource, &resource.paginate.first(), &values)?;
         requests.push(FirstRequest {
             resource: name.to_string(),

@@ -115,7 +115,12 @@ pub struct Pipeline {
     pub files: BTreeMap<String, String>,
     /// The value of every parameter.
     pub parameters: IndexMap<Name, String>,
+    /// When the run began that asked the source, RFC 3339; nothing where there is no run yet.
+    pub started_at: Option<String>,
 }
+
+/// By what name templates know when the run began that asked the source.
+pub const STARTED_AT: &str = "run.started_at";
 
 /// The files that a definition refers to, by their paths relative to it, whatever else may be wrong with it.
 pub fn files(text: &str) -> BTreeSet<String> {
@@ -173,6 +178,7 @@ impl Bundle {
             definition,
             files: self.files.clone(),
             parameters,
+            started_at: None,
         })
     }
 
@@ -235,11 +241,12 @@ impl Definition {
         self.references.keys().map(AsRef::as_ref)
     }
 
-    /// What templates may refer to anywhere: parameters, and the parts of the window.
+    /// What templates may refer to anywhere: parameters, the parts of the window, and when the run began.
     fn value_names(&self) -> Vec<String> {
         let parameters = self.parameters.keys().map(ToString::to_string);
         let window = Window::PARTS.iter().map(|part| format!("window.{part}"));
-        parameters.chain(window).collect()
+        let run = [STARTED_AT.to_owned()];
+        parameters.chain(window).chain(run).collect()
     }
 
     fn known_tables(&self) -> Known {
@@ -446,6 +453,8 @@ impl Pipeline {
                 values.insert(format!("window.{part}"), value);
             }
         }
+        let started_at = self.started_at.iter();
+        values.extend(started_at.map(|time| (STARTED_AT.to_owned(), time.clone())));
         values
     }
 
