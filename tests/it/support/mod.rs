@@ -9,6 +9,7 @@ pub mod definition;
 pub mod gins;
 pub mod house;
 pub mod lots;
+pub mod matrix;
 pub mod source;
 pub mod stage;
 pub mod steps;
