@@ -8,6 +8,7 @@ pub mod auth;
 pub mod balance;
 pub mod csv;
 pub mod data_check;
+pub mod database;
 pub mod decode;
 pub mod definition;
 pub mod depth;
