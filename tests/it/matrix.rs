@@ -10,7 +10,7 @@ use crate::support::world::{Ended, World};
 
 const DAYS: [&str; 4] = ["2024-03-26", "2024-03-27", "2024-03-28", "2024-03-29"];
 
-/// Where the tables of one app row's worth of the sample tree are.
+/// What is booked: rooms of the sample tree, and both of them joined.
 const ROOM_1A: u64 = 512_345;
 const ROOM_1B: u64 = 512_346;
 const JOINED: u64 = 900;
@@ -474,6 +474,33 @@ fn a_login_that_is_refused_is_told_and_publishes_nothing() {
     assert_eq!(source.asked("/booking").len(), 0);
     assert_eq!(leaks(&world, &ended), [""; 0]);
     assert!(Content::of(&world.root()).tables.is_empty());
+}
+
+#[test]
+fn a_range_of_days_is_read_in_one_run_day_by_day() {
+    let (world, source) = (World::new(), four_days());
+    let range = ["--from", DAYS[0], "--to", DAYS[3], "--param", "page_size=2"];
+    let (ended, report) = world.run("matrix", &source.base_url(), &range);
+    assert_eq!(ended.code, Some(0), "{report:#}");
+    assert_eq!(report["windows"].as_array().map(Vec::len), Some(4));
+    assert_eq!(source.truth().logins, 1);
+    let days = |table: &str| {
+        world.query(&format!(
+            "SELECT scrape_date AS day, count(*) AS n FROM matrix.{table} GROUP BY scrape_date ORDER BY day"
+        ))
+    };
+    let counted = |counts: &[(&str, u64)]| {
+        let counted = counts.iter().map(|(day, n)| json!({"day": day, "n": n}));
+        Value::from(counted.collect::<Vec<_>>())
+    };
+    let bookings = counted(&[(DAYS[0], 3), (DAYS[2], 4), (DAYS[3], 5)]);
+    assert_eq!(days("bookings"), bookings);
+    assert_eq!(days("locations"), counted(&DAYS.map(|day| (day, 3))));
+    // They are published, so there is nothing left to do.
+    let asked = source.api.seen().len();
+    let (_, again) = world.run("matrix", &source.base_url(), &range);
+    assert_eq!(again["status"], "unchanged");
+    assert_eq!(source.api.seen().len(), asked);
 }
 
 #[test]
