@@ -63,8 +63,9 @@ pub async fn plan(options: &Plan, pipelines: &Path) -> Result<Exit, Failure> {
 /// Shows what a run for this request would do.
 pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exit, Failure> {
     let bundle = env.definitions.load(&request.pipeline)?;
-    let pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
+    let mut pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
     let now = env.clock.now();
+    pipeline.started_at = Some(now.to_string());
     let asked = decisions::asked_for(&pipeline.definition, request, now).map_err(Failure::usage)?;
     let known = Ledger::new(&env.objects, &pipeline.name).entries().await?;
     let known: HashMap<_, _> = known
@@ -114,7 +115,7 @@ fn requests(
     let mut values = pipeline.values(period);
     let source = pipeline.definition.source.open(&values)?;
     let mut requests = Vec::new();
-    for (name, resource) in &pipeline.definition.resources {
+    for (name, resource) in resources {
         let repeated = match &resource.for_each {
             ForEach::None => String::new(),
             ForEach::Listing(listing) => format!("for each id of `{}`", listing.resource.value),

@@ -42,7 +42,10 @@ fn tables(out: &mut String, report: &RunReport) {
     if report.tables.is_empty() {
         return;
     }
-    let name = |name: &String, table: &TableReport| format!("{}.{name}", table.database);
+    let name = |name: &String, table: &TableReport| match name.contains('.') {
+        true => name.clone(),
+        false => format!("{}.{name}", table.database),
+    };
     let widest = report
         .tables
         .iter()

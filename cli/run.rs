@@ -262,7 +262,14 @@ async fn read_report(
     if let (true, Some(stored)) = (report.windows.is_empty() && fault.is_none(), stored) {
         report.windows = published_before(stored, env).await?;
     }
-    report.tables.extend(refreshed.unwrap_or_default().tables);
+    for (name, table) in refreshed.unwrap_or_default().tables {
+        let name = match report.tables.contains_key(&name) {
+            // A model may bear the name of a table in another database.
+            true => format!("{}.{name}", table.database),
+            false => name,
+        };
+        report.tables.insert(name, table);
+    }
     if let Some(fault) = fault {
         report.status = PublishStatus::Failed.name().to_owned();
         report.fault = Some(fault);

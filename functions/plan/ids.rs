@@ -16,6 +16,7 @@ use pipeline::plan::Period;
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
 use pipeline::run::{Reads, Slice};
+use pipeline::table::{Duplicates, TableDefinition};
 use serde_json::Value;
 
 /// The most ids of one slice: what is fetched again, at worst, when a slice is lost.
@@ -342,7 +343,11 @@ pub async fn cut(
         true => 1,
         false => FEWEST_IDS,
     };
-    let size = ids.len().div_ceil(BRANCHES).clamp(fewest, MOST_IDS);
+    let size = match keeps_first(run, name) {
+        // Only within a slice is a row known to have come before.
+        true => ids.len().max(1),
+        false => ids.len().div_ceil(BRANCHES).clamp(fewest, MOST_IDS),
+    };
     let mut slices = Vec::new();
     // Where there are no ids, an empty slice makes empty tables.
     let empty = ids.is_empty().then_some(&[][..]);
@@ -352,4 +357,11 @@ pub async fn cut(
         slices.push(slice(id, Reads::Ids));
     }
     Ok(slices)
+}
+
+/// Whether a table of the resource leaves out rows whose key has come before.
+fn keeps_first(run: &Run, resource: &Name) -> bool {
+    let tables = run.pipeline.tables_of(resource);
+    let keeps = |table: &TableDefinition| table.duplicates == Duplicates::KeepFirst;
+    tables.values().any(keeps)
 }

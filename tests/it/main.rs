@@ -11,6 +11,7 @@ mod definitions;
 mod events;
 mod faults;
 mod gins;
+mod matrix;
 mod pipelines;
 mod rates;
 mod state_machine;

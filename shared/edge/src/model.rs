@@ -73,10 +73,25 @@ pub async fn refresh(
         publication.tables.push(staged);
     }
     let mut published = Vec::new();
-    for publication in publications.values() {
-        published.push(lake.publish(publication).await?);
+    for mut publication in publications.into_values() {
+        let made_before = made_before(lake, &publication).await?;
+        publication.order = publication.order.max(made_before);
+        published.push(lake.publish(&publication).await?);
     }
     Ok(published)
+}
+
+/// The order of what the models hold now. They are made of all that is published, so those of a run for an
+/// earlier window are not behind it.
+async fn made_before(lake: &Lake, publication: &Publication) -> Result<Order, Fault> {
+    let Some(snapshot) = lake.snapshot(&publication.database).await? else {
+        return Ok(Order::default());
+    };
+    let mine = publication.tables.iter();
+    let versions = mine.filter_map(|table| snapshot.versions.get(&table.table));
+    let contents = versions.flat_map(|version| &version.contents);
+    let orders = contents.map(|content| content.order.clone());
+    Ok(orders.max().unwrap_or_default())
 }
 
 /// Makes one model over the tables of a catalogue: written, listed, not yet visible.

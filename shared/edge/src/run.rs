@@ -77,10 +77,11 @@ impl Run {
     pub async fn load(objects: &Objects, reference: &RunRef) -> Result<Self, Fault> {
         let keys = RunKeys::new(&reference.pipeline, &reference.id);
         let stored: StoredRun = required(objects, &keys.definition()).await?;
-        let pipeline = stored
+        let mut pipeline = stored
             .bundle
             .pipeline(&stored.request.params)
             .map_err(Fault::bad_definition)?;
+        pipeline.started_at = Some(asked_at(objects, &reference.pipeline, &stored).await?);
         let started_at: Timestamp = stored
             .started_at
             .parse()
@@ -166,6 +167,21 @@ impl Run {
             .last()
             .ok_or_else(|| Fault::bug("the run is for no window"))
     }
+}
+
+/// When the source was asked: raw pages that are typed again were fetched by an earlier run.
+async fn asked_at(objects: &Objects, pipeline: &Name, stored: &StoredRun) -> Result<String, Fault> {
+    let mut asked_at = stored.started_at.clone();
+    let mut raw_of = stored.request.raw_of.clone();
+    while let Some(id) = raw_of {
+        let earlier = RunKeys::new(pipeline, &id).definition();
+        let Some(earlier) = optional::<StoredRun>(objects, &earlier).await? else {
+            break;
+        };
+        asked_at = earlier.started_at;
+        raw_of = earlier.request.raw_of;
+    }
+    Ok(asked_at)
 }
 
 /// Reads an object as JSON; none where there is no object.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bookmark::BOOKMARK;
 use crate::data_check::{self, Check};
+use crate::database;
 use crate::decode::{Decoded, decode};
 use crate::destination::{Destinations, Write};
 use crate::export::{self, Export};
@@ -116,7 +117,12 @@ pub struct Pipeline {
     pub files: BTreeMap<String, String>,
     /// The value of every parameter.
     pub parameters: IndexMap<Name, String>,
+    /// When the run began that asked the source, RFC 3339; nothing where there is no run yet.
+    pub started_at: Option<String>,
 }
+
+/// By what name templates know when the run began that asked the source.
+pub const STARTED_AT: &str = "run.started_at";
 
 /// The files that a definition refers to, by their paths relative to it, whatever else may be wrong with it.
 pub fn files(text: &str) -> BTreeSet<String> {
@@ -157,9 +163,11 @@ impl Bundle {
     pub fn check(&self) -> Result<Definition, Problems> {
         let decoded: Decoded<Definition> = decode(&self.text);
         let mut problems = decoded.problems;
-        let Some(definition) = decoded.value else {
+        let Some(mut definition) = decoded.value else {
             return Err(problems);
         };
+        // What has no default is found out when a run gives it.
+        let _ = definition.settle(&definition.sample_values());
         let mut found = Problems::default();
         definition.check(self, &decoded.removed, &mut found);
         let own = |problem: &Problem| !follows(problem, &decoded.removed);
@@ -172,15 +180,17 @@ impl Bundle {
 
     /// The pipeline with the given parameters, or in one text what is wrong with the definition or with them.
     pub fn pipeline(&self, given: &IndexMap<Name, String>) -> Result<Pipeline, String> {
-        let definition = self
+        let mut definition = self
             .check()
             .map_err(|problems| problems.render(&self.file(), &self.text))?;
         let parameters = parameter::resolve(&definition.parameters, given)?;
+        definition.settle(&parameter::values(&definition.parameters, &parameters))?;
         Ok(Pipeline {
             name: self.name.clone(),
             definition,
             files: self.files.clone(),
             parameters,
+            started_at: None,
         })
     }
 
@@ -231,6 +241,13 @@ impl Definition {
         for per in self.models.values().filter_map(|model| model.per.as_ref()) {
             per.check(&values, problems);
         }
+        for database in self
+            .models
+            .values()
+            .filter_map(|model| model.database.as_ref())
+        {
+            database::check(database, &values, problems);
+        }
         for check in &self.checks {
             check.check(&tables, problems);
             self.check_query(check, bundle, problems);
@@ -259,11 +276,12 @@ impl Definition {
         self.references.keys().map(AsRef::as_ref)
     }
 
-    /// What templates may refer to anywhere: parameters, and the parts of the window.
+    /// What templates may refer to anywhere: parameters, the parts of the window, and when the run began.
     fn value_names(&self) -> Vec<String> {
-        let parameters = self.parameters.keys().map(ToString::to_string);
+        let parameters = parameter::names(&self.parameters).into_iter();
         let window = Window::PARTS.iter().map(|part| format!("window.{part}"));
-        parameters.chain(window).collect()
+        let run = [STARTED_AT.to_owned()];
+        parameters.chain(window).chain(run).collect()
     }
 
     fn known_tables(&self) -> Known {
@@ -418,6 +436,25 @@ impl Definition {
         self.scope(self.sample_parameters(), window.collect())
     }
 
+    /// Fills the names of databases.
+    fn settle(&mut self, values: &Values) -> Result<(), String> {
+        let lake = self.destinations.lake.iter_mut();
+        let lake = lake.map(|lake| &mut lake.database);
+        let models = self.models.values_mut();
+        let models = models.filter_map(|model| model.database.as_mut());
+        lake.chain(models)
+            .try_for_each(|database| database.value.settle(values))
+    }
+
+    fn sample_values(&self) -> Values {
+        let sample = self.parameters.iter().map(|(name, parameter)| {
+            let default = parameter.default.as_ref();
+            let default = default.map(|default| default.value.clone());
+            (name.clone(), default.unwrap_or_default())
+        });
+        parameter::values(&self.parameters, &sample.collect())
+    }
+
     fn sample_parameters(&self) -> BTreeMap<String, String> {
         let default = |parameter: &parameter::Parameter| {
             let default = parameter.default.as_ref();
@@ -486,15 +523,14 @@ fn header(csv: &str) -> Vec<String> {
 impl Pipeline {
     /// What templates are filled from in a slice of that window.
     pub fn values(&self, period: &Period) -> Values {
-        let parameters = self.parameters.iter();
-        let mut values: Values = parameters
-            .map(|(name, value)| (name.to_string(), value.clone()))
-            .collect();
+        let mut values = parameter::values(&self.definition.parameters, &self.parameters);
         for part in Window::PARTS {
             if let Some(value) = period.window.value(part) {
                 values.insert(format!("window.{part}"), value);
             }
         }
+        let started_at = self.started_at.iter();
+        values.extend(started_at.map(|time| (STARTED_AT.to_owned(), time.clone())));
         values
     }
 

@@ -9,6 +9,7 @@ pub mod balance;
 pub mod bookmark;
 pub mod csv;
 pub mod data_check;
+pub mod database;
 pub mod decode;
 pub mod definition;
 pub mod depth;

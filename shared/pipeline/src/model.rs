@@ -15,6 +15,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehav
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::database::Database;
 use crate::name::Name;
 use crate::per_period::PerPeriod;
 use crate::problem::{Located, Problems, suggestion};
@@ -40,8 +41,8 @@ pub struct Model {
     pub materialized: Materialized,
     /// The database that it is published in.
     ///
-    /// The destination's where nothing is said.
-    pub database: Option<Name>,
+    /// The destination's where nothing is said; a parameter may choose it.
+    pub database: Option<Located<Database>>,
     /// The name that it is published under.
     ///
     /// The model's where nothing is said.
@@ -371,7 +372,8 @@ pub fn plan(
 }
 
 fn relation_of(name: &Name, model: &Model, database: &str) -> Relation {
-    let database = model.database.as_deref().unwrap_or(database);
+    let own: Option<&str> = model.database.as_ref().map(|own| &***own);
+    let database = own.unwrap_or(database);
     let table = model.table.as_ref().map_or(&**name, |table| &*table.value);
     Relation::new(database, table)
 }

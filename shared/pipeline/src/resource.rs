@@ -39,7 +39,8 @@ pub struct ResourceDefinition {
     /// How it is asked for.
     #[serde(default)]
     pub method: Ask,
-    /// Parameters of the query; a list repeats its parameter.
+    /// Parameters of the query; a list repeats its parameter, `{ value: "{parent.status}", unless: ANY }` leaves
+    /// it out where the value is `ANY`.
     #[serde(default)]
     pub query: IndexMap<String, Located<Parameter>>,
     /// Headers beside those of the source.
@@ -284,13 +285,27 @@ fn is_dots(part: &str) -> bool {
     plain == "." || plain == ".."
 }
 
-/// What a parameter of the query holds: text, a number, true or false, or a list of these
+/// What a parameter of the query holds: text, a number, true or false, a list of these, or a value and when to
+/// leave the parameter out
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parameter {
     /// One value.
     One(Template),
     /// The parameter once for each.
     Many(Vec<Template>),
+    /// One value, or no parameter at all.
+    Perhaps(Perhaps),
+}
+
+/// A value, and the one at which the parameter is left out: `{ value: "{parent.status}", unless: ANY }`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Perhaps {
+    /// The value.
+    value: Template,
+    /// Where the value is this text, the parameter is left out; where nothing is said, an empty one is.
+    #[serde(default)]
+    unless: String,
 }
 
 impl Parameter {
@@ -298,6 +313,7 @@ impl Parameter {
         match self {
             Parameter::One(template) => vec![template],
             Parameter::Many(templates) => templates.iter().collect(),
+            Parameter::Perhaps(perhaps) => vec![&perhaps.value],
         }
     }
 
@@ -305,9 +321,13 @@ impl Parameter {
     pub fn fill(&self, values: &Values, name: &str) -> Result<Vec<String>, Fault> {
         let what = format!("query parameter `{name}`");
         let templates = self.templates().into_iter();
-        templates
+        let mut filled: Vec<String> = templates
             .map(|template| fill(template, values, &what))
-            .collect()
+            .collect::<Result<_, _>>()?;
+        if let Parameter::Perhaps(perhaps) = self {
+            filled.retain(|value| *value != perhaps.unless);
+        }
+        Ok(filled)
     }
 }
 
@@ -319,7 +339,16 @@ impl<'de> Deserialize<'de> for Parameter {
             type Value = Parameter;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("text, a whole number, true or false, or a list of these")
+                formatter.write_str(
+                    "text, a whole number, true or false, a list of these, or `{ value: …, unless: … }`",
+                )
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<Parameter, A::Error> {
+                Perhaps::deserialize(MapAccessDeserializer::new(map)).map(Parameter::Perhaps)
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Parameter, E> {
@@ -346,9 +375,9 @@ impl<'de> Deserialize<'de> for Parameter {
                 while let Some(parameter) = list.next_element::<Parameter>()? {
                     match parameter {
                         Parameter::One(template) => many.push(template),
-                        Parameter::Many(_) => {
+                        Parameter::Many(_) | Parameter::Perhaps(_) => {
                             return Err(serde::de::Error::custom(
-                                "a list in a list; write one list",
+                                "a list holds plain values; write one list of them",
                             ));
                         }
                     }
@@ -370,10 +399,11 @@ impl JsonSchema for Parameter {
         "Parameter".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = ["string", "integer", "boolean"];
+        let perhaps = generator.subschema_for::<Perhaps>();
         schemars::json_schema!({
-            "anyOf": [{ "type": one }, { "type": "array", "items": { "type": one } }],
+            "anyOf": [{ "type": one }, { "type": "array", "items": { "type": one } }, perhaps],
         })
     }
 }
@@ -733,6 +763,29 @@ mod tests {
                 prop_assert_eq!((parts[1], parts[3], parts[5]), ("base", "products", "end"));
                 prop_assert!(address.query().is_none() && address.fragment().is_none());
             }
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_left_out_where_its_value_says_so() {
+        let values = Values::from([
+            ("any".into(), "ANY".into()),
+            ("one".into(), "CANCELLED".into()),
+            ("none".into(), String::new()),
+        ]);
+        for (yaml, filled) in [
+            ("{ value: '{any}', unless: ANY }", &[][..]),
+            ("{ value: '{one}', unless: ANY }", &["CANCELLED"]),
+            ("{ value: '{none}', unless: ANY }", &[""]),
+            ("{ value: '{none}' }", &[]),
+            ("{ value: '{any}' }", &["ANY"]),
+        ] {
+            let parameter: Parameter = crate::decode::decode(yaml).value.expect(yaml);
+            assert_eq!(
+                parameter.fill(&values, "status").expect(yaml),
+                filled,
+                "{yaml}"
+            );
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Request {
     pub query: String,
     /// Header lines, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// What it carried.
+    pub body: Vec<u8>,
     /// When it came.
     pub at: Instant,
 }
@@ -30,6 +32,13 @@ impl Request {
             .filter_map(|pair| pair.split_once('='))
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -141,6 +150,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
         path: path.to_owned(),
         query: query.to_owned(),
         headers,
+        body,
         at: Instant::now(),
     })
 }

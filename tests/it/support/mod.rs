@@ -10,6 +10,7 @@ pub mod definition;
 pub mod gins;
 pub mod house;
 pub mod lots;
+pub mod matrix;
 pub mod postgres;
 pub mod source;
 pub mod stage;

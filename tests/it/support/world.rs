@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The key that tests give to `gins`; it must appear nowhere. It holds what escapes like to change.
 pub const CANARY: &str = "canary-3f9a1c77/+\"\\%&";
 
+/// The name that tests log in with; it must appear nowhere either.
+pub const USER: &str = "user-3f9a1c77@canary.test";
+
 /// A root directory and the binary that works in it.
 pub struct World {
     directory: tempfile::TempDir,
@@ -55,6 +58,8 @@ impl World {
         command
             .args(arguments)
             .env("LAKEHEAD_SECRET_GINS_API_KEY", CANARY)
+            .env("LAKEHEAD_SECRET_MATRIX_USERNAME", USER)
+            .env("LAKEHEAD_SECRET_MATRIX_PASSWORD", CANARY)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Write;
+use crate::database::{self, Database};
 use crate::known::Known;
 use crate::name::Name;
 use crate::problem::{Located, Problems};
@@ -20,8 +21,8 @@ use crate::template::{Template, Unfilled};
 pub struct Lake {
     /// The database.
     ///
-    /// What the tables are found under, `database.table`.
-    pub database: Name,
+    /// What the tables are found under, `database.table`; a parameter may choose it: `{environment.database}`.
+    pub database: Located<Database>,
     /// The window that a run's rows belong to.
     ///
     /// A column of every table and its value for the run, such as `scrape_date: "{window.date}"`. Windows are
@@ -64,6 +65,7 @@ impl Lake {
     }
 
     pub(super) fn check(&self, known: &Known, values: &[&str], problems: &mut Problems) {
+        database::check(&self.database, values, problems);
         for (table, write) in &self.write {
             if !known.has(table) {
                 problems.unknown(write.at, "table", table, known.tables());

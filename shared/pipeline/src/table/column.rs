@@ -152,7 +152,8 @@ struct WrittenColumn {
     /// In a table with `each`: `$.id` of the element, `$parent.id` of what holds the list, `$record.id` of the
     /// whole record, `$ordinal` for the element's position from 0. What is absent is null.
     from: Option<Origin>,
-    /// A value that is the same in all rows of a slice: `"{window.date}"`.
+    /// A value that is the same in all rows of a slice: `"{window.date}"`, or `"{run.started_at}"` for when the
+    /// run began that asked the source.
     value: Option<Template>,
     /// A value taken from a reference table.
     lookup: Option<Lookup>,

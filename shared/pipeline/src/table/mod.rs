@@ -86,7 +86,8 @@ pub enum Duplicates {
     /// Both are written, and the check of the key stops the publish.
     #[default]
     Fail,
-    /// The first stays, later ones are left out and counted.
+    /// The first stays, later ones are left out and counted. What the resource is asked for in a window is then
+    /// one slice, so that rows of all its requests are compared.
     KeepFirst,
 }
 
