@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use edge::engine::Catalogue;
 use edge::env::Env;
+use edge::export::Exported;
 use edge::run::{self, Run};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use indexmap::IndexMap;
 use pipeline::export::Export;
 use pipeline::fault::Fault;
@@ -82,7 +84,6 @@ async fn models_in_postgres(run: &Run, env: &Env) -> Result<Option<u64>, Fault> 
 async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
     let catalogue = env.lake.catalogue().await?;
     let values = run.pipeline.values(run.newest()?);
-    let mut written = Vec::new();
     let models = run.pipeline.models(run.newest()?);
     // Of models for each period, a query sees the one that it is for.
     let mut all = Catalogue::default();
@@ -93,32 +94,40 @@ async fn exports(run: &Run, env: &Env) -> Result<Vec<String>, Fault> {
     for (relation, source) in catalogue.tables().filter(|(known, _)| !periodic(known)) {
         all.insert(relation.clone(), source.clone());
     }
+    let mut jobs = Vec::new();
     for export in &run.pipeline.definition.exports {
         for (relation, period) in of_export(run, export, &models)? {
-            let value = |name: &str| match name.strip_prefix("period.") {
-                Some(part) => period.get(part).cloned(),
-                None => values.get(name).cloned(),
-            };
-            let pipeline = &run.pipeline.name;
-            let engine = env.engine()?;
             let mut seen = all.clone();
             if let Some(source) = catalogue.get(&relation) {
                 seen.insert(relation.clone(), source.clone());
             }
-            let file = edge::export::write(
-                engine,
-                &seen,
-                export,
-                &relation,
-                value,
-                &env.exports,
-                pipeline,
-            );
-            written.push(file.await?.key);
+            jobs.push((export, relation, period, seen));
         }
     }
-    Ok(written)
+    let (engine, values, pipeline) = (env.engine()?, &values, &run.pipeline.name);
+    let write = async |(export, relation, period, seen): (&Export, Relation, PeriodValues, _)| {
+        let value = |name: &str| match name.strip_prefix("period.") {
+            Some(part) => period.get(part).cloned(),
+            None => values.get(name).cloned(),
+        };
+        edge::export::write(
+            engine,
+            &seen,
+            export,
+            &relation,
+            value,
+            &env.exports,
+            pipeline,
+        )
+        .await
+    };
+    let files = stream::iter(jobs).map(write).buffered(FILES_AT_ONCE);
+    let files: Vec<Exported> = files.try_collect().await?;
+    Ok(files.into_iter().map(|file| file.key).collect())
 }
+
+/// Of many files, how many are written at a time: each waits for the disk most of its time.
+const FILES_AT_ONCE: usize = 8;
 
 /// What is known of a period.
 type PeriodValues = BTreeMap<String, String>;

@@ -548,7 +548,7 @@ impl Pipeline {
         Scope {
             // A snapshot is taken in the middle of its day; what a window is for is over.
             through: Some(match has_windows {
-                true => period.window.next().start,
+                true => period.window.end,
                 false => period.window.start,
             }),
             ..self

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
-use jiff::civil::DateTime;
+use jiff::Timestamp;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 use schemars::JsonSchema;
@@ -122,7 +122,7 @@ pub struct Scope {
     /// What is known of the period that a model is for, where there is one for each.
     pub period: BTreeMap<String, String>,
     /// The local moment up to which periods are complete; none before there is a run.
-    pub through: Option<DateTime>,
+    pub through: Option<Timestamp>,
 }
 
 /// SQL ready to be run, and what it reads.
@@ -395,7 +395,9 @@ impl Periodic<'_> {
         problems: &mut Problems,
     ) -> Vec<PlannedModel> {
         let Some(through) = scope.through else {
-            self.one(name, &self.per.first(), texts, scope, problems);
+            if let Some(first) = self.per.first() {
+                self.one(name, &first, texts, scope, problems);
+            }
             return Vec::new();
         };
         let periods = self.per.complete_at(through).into_iter();
@@ -437,8 +439,8 @@ impl Periodic<'_> {
             period: values.clone(),
             ..scope.clone()
         };
-        let database = self.model.database.as_deref().unwrap_or(self.database);
-        let relation = Relation::new(database, published.to_string());
+        let own: Option<&str> = self.model.database.as_ref().map(|own| &***own);
+        let relation = Relation::new(own.unwrap_or(self.database), published.to_string());
         scope.relations.insert(published.to_string(), relation);
         let planned = planned(&published, self.model, texts, &scope, problems)?;
         Some(PlannedModel {

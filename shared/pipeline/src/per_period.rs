@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::{Date, DateTime};
+use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::problem::{Located, Problems};
 use crate::schedule::Zone;
 use crate::source::check_references;
 use crate::template::Template;
-use crate::window::{Window, WindowLength};
+use crate::window::{Every, Window, WindowLength};
 
 /// What templates know of a period as `period.<part>`.
 pub const PARTS: [&str; 6] = [
@@ -96,16 +97,19 @@ impl From<Day> for String {
 }
 
 impl PerPeriod {
-    /// The periods that are complete at a local moment, oldest first.
-    pub fn complete_at(&self, moment: DateTime) -> Vec<Window> {
-        let first = self.first();
-        let last = Window::holding(self.period, moment).previous();
-        Window::range(first, &last)
+    /// The periods that are complete at a moment, oldest first.
+    pub fn complete_at(&self, moment: Timestamp) -> Vec<Window> {
+        let last = Window::last_complete(&self.period, 0, moment, &self.timezone.0);
+        match (self.first(), last) {
+            (Some(first), Some(last)) => Window::range(first, &last).collect(),
+            _ => Vec::new(),
+        }
     }
 
-    /// The first period.
-    pub fn first(&self) -> Window {
-        Window::holding(self.period, self.from.0.at(0, 0, 0, 0))
+    /// The first period; none where spans have names and none of them holds the day.
+    pub fn first(&self) -> Option<Window> {
+        let zone = &self.timezone.0;
+        Window::holding(&self.period, instant(self.from.0, zone)?, zone)
     }
 
     /// What is known of a period, by the names of [`PARTS`]; or what is wrong with the year.
@@ -114,36 +118,39 @@ impl PerPeriod {
         period: &Window,
         parameters: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, String>, String> {
-        let zone = &self.timezone.0;
-        let last = period
-            .next()
-            .start
-            .date()
-            .yesterday()
-            .unwrap_or(period.start.date());
-        let last = match period.length {
-            WindowLength::Hour => period.start.date(),
-            WindowLength::Day | WindowLength::Month => last,
-        };
-        let label = match period.length {
-            WindowLength::Hour => period.start.strftime("%Y_%m_%d_%H").to_string(),
-            WindowLength::Day | WindowLength::Month => last.strftime("%Y_%m_%d").to_string(),
-        };
-        let mut values = BTreeMap::from([
-            ("first_day".to_owned(), period.start.date().to_string()),
-            ("last_day".to_owned(), last.to_string()),
-            ("label".to_owned(), label),
-        ]);
-        for part in ["start", "end"] {
-            if let Some(moment) = period.value(part, zone) {
-                values.insert(part.to_owned(), moment);
+        let mut values = BTreeMap::from([("label".to_owned(), self.label(period))]);
+        for (name, part) in [
+            ("start", "start"),
+            ("end", "end"),
+            ("first_day", "date"),
+            ("last_day", "last_date"),
+        ] {
+            if let Some(value) = period.value(part) {
+                values.insert(name.to_owned(), value);
             }
         }
         if let Some(year) = &self.year {
-            let start = year.start(period.start.date(), parameters)?;
-            values.insert("year_start".to_owned(), instant(start, zone));
+            let zone = &self.timezone.0;
+            let start = year.start(zone.to_datetime(period.start).date(), parameters)?;
+            if let Some(start) = instant(start, zone) {
+                values.insert("year_start".to_owned(), start.to_string());
+            }
         }
         Ok(values)
+    }
+
+    /// What tells periods apart in names: the last day, and the time where there are several a day.
+    fn label(&self, period: &Window) -> String {
+        let several_a_day = matches!(
+            self.period,
+            WindowLength::Hour | WindowLength::Every(Every::Minutes(_))
+        );
+        let text = match several_a_day {
+            true => Some(period.key().replace('T', "_")),
+            false => period.value("last_date"),
+        };
+        let text = text.unwrap_or_default();
+        text.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
     }
 
     /// Notes what does not fit the rest of the definition.
@@ -195,18 +202,17 @@ impl Year {
     }
 }
 
-fn instant(day: Date, zone: &TimeZone) -> String {
-    let local = day.at(0, 0, 0, 0);
-    match zone.to_ambiguous_zoned(local).compatible() {
-        Ok(zoned) => zoned.timestamp().to_string(),
-        Err(_) => local.to_string(),
-    }
+/// The first moment of a day.
+fn instant(day: Date, zone: &TimeZone) -> Option<Timestamp> {
+    let local = zone.to_ambiguous_zoned(day.at(0, 0, 0, 0));
+    local.compatible().ok().map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::decode;
+    use crate::window::End;
 
     fn per(text: &str) -> PerPeriod {
         let decoded = decode::<PerPeriod>(text);
@@ -214,17 +220,17 @@ mod tests {
         decoded.value.expect("fits")
     }
 
-    fn month(text: &str) -> Window {
-        Window::parse(WindowLength::Month, text).expect("a month")
+    fn month(per: &PerPeriod, text: &str) -> Window {
+        Window::parse(&WindowLength::Month, &per.timezone.0, text, End::First).expect("a month")
     }
 
     #[test]
     fn there_is_one_for_each_complete_period_from_the_first_on() {
         let monthly = per("{ period: month, from: 2019-07-15, name: \"r_{period.label}\" }");
         for (today, periods) in [
-            ("2019-07-31T23:59:59", &[][..]),
-            ("2019-08-01T00:00:00", &["2019-07"]),
-            ("2019-10-15T00:00:00", &["2019-07", "2019-08", "2019-09"]),
+            ("2019-07-31T23:59:59Z", &[][..]),
+            ("2019-08-01T00:00:00Z", &["2019-07"]),
+            ("2019-10-15T00:00:00Z", &["2019-07", "2019-08", "2019-09"]),
         ] {
             let found = monthly.complete_at(today.parse().expect("a moment"));
             let keys: Vec<String> = found.iter().map(Window::key).collect();
@@ -245,9 +251,9 @@ mod tests {
             let text = format!(
                 "{{ period: month, from: 2019-07-01, timezone: {zone}, name: \"r_{{period.label}}\" }}"
             );
-            let values = per(&text)
-                .values(&month("2019-07"), &BTreeMap::new())
-                .expect("fits");
+            let per = per(&text);
+            let values = per.values(&month(&per, "2019-07"), &BTreeMap::new());
+            let values = values.expect("fits");
             assert_eq!(values["start"], start);
             assert_eq!(values["end"], end);
             assert_eq!(values["label"], "2019_07_31");
@@ -269,9 +275,9 @@ mod tests {
                 "{{ period: month, from: 2018-01-01, name: \"r_{{period.label}}\", year: {{ first_day: \"{{fy}}\", first_period: {first_period} }} }}"
             );
             let parameters = BTreeMap::from([("fy".to_owned(), first_day.to_owned())]);
-            let values = per(&text)
-                .values(&month(period), &parameters)
-                .expect("fits");
+            let per = per(&text);
+            let values = per.values(&month(&per, period), &parameters);
+            let values = values.expect("fits");
             assert_eq!(
                 values["year_start"],
                 format!("{start}T00:00:00Z"),
@@ -280,9 +286,9 @@ mod tests {
         }
         let text = "{ period: month, from: 2018-01-01, name: \"r_{period.label}\", year: { first_day: \"{fy}\" } }";
         let parameters = BTreeMap::from([("fy".to_owned(), "25 April".to_owned())]);
-        let wrong = per(text)
-            .values(&month("2019-04"), &parameters)
-            .expect_err("no day");
+        let per = per(text);
+        let wrong = per.values(&month(&per, "2019-04"), &parameters);
+        let wrong = wrong.expect_err("no day");
         assert!(wrong.contains("write month and day"), "{wrong}");
     }
 }

@@ -16,6 +16,9 @@ use crate::connect::Address;
 use crate::copy::Chunks;
 use crate::database::{Database, fault};
 
+/// What the books note for a staging table before any slice is in it; no slice is called so.
+const ITSELF: &str = "";
+
 /// A run with an open connection to the database that it publishes into.
 pub struct Target<'a> {
     pub(crate) postgres: &'a Postgres,
@@ -180,6 +183,10 @@ impl<'a> Target<'a> {
                 for table in tables {
                     if self.found(&table.staging).await?.is_none() {
                         database.run_all(&table.create(&self.load)).await?;
+                        // Noted with it, so that it is found again whatever becomes of its slices.
+                        database
+                            .run(&self.books.note_slice(&self.load, table, ITSELF))
+                            .await?;
                     }
                 }
                 Ok(())
