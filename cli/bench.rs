@@ -14,7 +14,8 @@ pub fn bench(options: &Bench) -> Result<Exit, Failure> {
     }
     let program = std::env::current_exe();
     let program = program.map_err(|error| Failure::run(format!("who am I: {error}")))?;
-    let ourselves = [program.to_string_lossy().as_ref(), "bench", "--transform"];
+    let program = program.to_string_lossy();
+    let ourselves = [&program, "bench", "--transform"];
     let asked = Options {
         records: options.records,
         runs: options.runs,

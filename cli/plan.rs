@@ -115,7 +115,7 @@ fn requests(
     let mut values = pipeline.values(period);
     let source = pipeline.definition.source.open(&values)?;
     let mut requests = Vec::new();
-    for (name, resource) in resources {
+    for (name, resource) in &pipeline.definition.resources {
         let repeated = match &resource.for_each {
             ForEach::None => String::new(),
             ForEach::Listing(listing) => format!("for each id of `{}`", listing.resource.value),

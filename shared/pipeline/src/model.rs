@@ -121,7 +121,7 @@ pub struct Scope {
     pub window: BTreeMap<String, String>,
     /// What is known of the period that a model is for, where there is one for each.
     pub period: BTreeMap<String, String>,
-    /// The local moment up to which periods are complete; none before there is a run.
+    /// The moment up to which periods are complete; none before there is a run.
     pub through: Option<Timestamp>,
 }
 
