@@ -427,7 +427,8 @@ fn the_same_rows_are_the_same_bytes_however_pages_are_cut() {
         part_bytes: 5_000,
         ..Sizes::default()
     };
-    let cut = |length: usize| {
+    let cut = |length: usize, cores: usize| {
+        let sizes = Sizes { cores, ..sizes };
         let pages: Vec<String> = records
             .chunks(length)
             .map(|chunk| format!("[{}]", chunk.join(",")))
@@ -439,10 +440,46 @@ fn the_same_rows_are_the_same_bytes_however_pages_are_cut() {
         let digests: Vec<String> = parts.iter().map(|part| part.sha256.clone()).collect();
         digests
     };
-    let whole = cut(5000);
+    let whole = cut(5000, 1);
     assert!(whole.len() > 1, "several parts");
-    assert_eq!(whole, cut(13));
-    assert_eq!(whole, cut(1));
+    assert_eq!(whole, cut(13, 1));
+    assert_eq!(whole, cut(1, 2));
+}
+
+#[test]
+fn every_encoding_is_read_back() {
+    let tables = tables(
+        "t: { from: r, columns: { n: { from: $.n, type: int64, required: true }, a: { from: $.a, type: int64 }, b: { from: $.b, type: int32 }, c: { from: $.b, type: float64 }, d: { from: $.a, type: \"decimal(38,2)\" }, e: { from: $.e, type: bool }, f: { from: $.f, type: string }, g: { from: $.g, type: float64 }, h: { from: $.h, type: string }, i: { from: $.none, type: date }, j: { from: $.none, type: string } } }",
+    );
+    let extremes = [i64::MIN, i64::MAX, 0, -1, 1, i64::MAX - 1, i64::MIN + 1];
+    let narrow = [i32::MIN, i32::MAX, 0, -1, 7, i32::MAX];
+    let (mut records, mut expected) = (Vec::new(), Vec::new());
+    for n in 0..1500usize {
+        let a = extremes[n * n % extremes.len()];
+        let b = narrow[n * 5 % narrow.len()];
+        let e = n % 3 == 0;
+        let f = ["one", "two", "", "fоur"][n % 4];
+        let g = [0.5, -0.25, 1e300][n % 3];
+        let h = format!("different {}", n * 7919 % 1500);
+        let is_null = n % 11 == 3;
+        let shown = |value: String| if is_null { "null".to_owned() } else { value };
+        records.push(format!(
+            r#"{{"n":{n},"a":{},"b":{},"e":{},"f":{},"g":{},"h":{}}}"#,
+            shown(a.to_string()),
+            shown(b.to_string()),
+            shown(e.to_string()),
+            shown(format!("\"{f}\"")),
+            shown(format!("{g:e}")),
+            shown(format!("\"{h}\"")),
+        ));
+        expected.push(match is_null {
+            true => format!("{n};;;;;;;;;;"),
+            false => format!("{n};{a};{b};{:?};{a}.00;{e};{f};{g:?};{h};;", f64::from(b)),
+        });
+    }
+    let page = format!("[{}]", records.join(","));
+    let outcome = run(&tables, &["$"], Sizes::default(), &[page.as_bytes()]);
+    assert_eq!(rows(&outcome, "t"), expected);
 }
 
 #[test]
