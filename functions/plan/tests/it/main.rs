@@ -91,8 +91,10 @@ impl World {
                 )
             })
             .collect();
+        let writes: Vec<String> = read.iter().map(|name| format!("{name}: append")).collect();
+        let writes = writes.join(", ");
         let text = format!(
-            "version: 1\ndescription: A test.\n{schedule}\nsource: {{ base_url: '{base}', rate: {{ requests: 100000, burst: 1000 }}, retry: {{ attempts: 1 }} }}\nresources:\n{resources}tables:\n{tables}destinations: {{ lake: {{ database: d }} }}\n"
+            "version: 1\ndescription: A test.\n{schedule}\nsource: {{ base_url: '{base}', rate: {{ requests: 100000, burst: 1000 }}, retry: {{ attempts: 1 }} }}\nresources:\n{resources}tables:\n{tables}destinations: {{ lake: {{ database: d, write: {{ {writes} }} }} }}\n"
         );
         std::fs::write(folder.join("pipeline.yaml"), text).expect("written");
         let places = Places {
