@@ -481,6 +481,19 @@ impl Definition {
             .map_or("lake", |lake| &lake.database)
     }
 
+    /// The column of a table that tells the windows of its rows apart: a run for several windows may have a
+    /// row of one key in each.
+    fn window_column(&self, name: &Name, table: &TableDefinition) -> Option<&Name> {
+        let lake = self.destinations.lake.as_ref()?;
+        let by_window = matches!(
+            lake.write_of(name),
+            Write::ReplaceWindow | Write::CreateOnly
+        );
+        let columns = table.columns.declared()?;
+        let column = lake.window_column().filter(|_| by_window);
+        column.filter(|column| columns.contains_key(*column))
+    }
+
     /// Where every table is published.
     pub fn relations(&self) -> IndexMap<String, Relation> {
         let relation = |name: &Name| Relation::new(self.database(), name.to_string());
@@ -595,13 +608,16 @@ impl Pipeline {
 
     /// The checks of a table's rows: those that its key stands for, then the declared ones.
     pub fn checks(&self) -> Vec<Check> {
-        let of_keys = self.definition.tables.iter().flat_map(|(name, table)| {
-            let key: Vec<Name> = table
-                .key
-                .iter()
-                .map(|column| column.value.clone())
-                .collect();
-            data_check::Check::of_key(name, &key)
+        let tables = self.definition.tables.iter();
+        let of_keys = tables.flat_map(|(name, table)| {
+            let key = table.key.iter().map(|column| &column.value);
+            let window = self.definition.window_column(name, table);
+            let window = window.filter(|window| table.key.iter().all(|c| c.value != **window));
+            let key: Vec<Name> = key.chain(window).cloned().collect();
+            match table.key.is_empty() {
+                true => Vec::new(),
+                false => data_check::Check::of_key(name, &key),
+            }
         });
         let declared = self.definition.checks.iter().cloned().map(|check| {
             let table = self.definition.tables.get(&*check.table.value);

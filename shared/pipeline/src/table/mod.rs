@@ -52,7 +52,7 @@ pub struct TableDefinition {
     /// `{ tree: $.locations }` takes the elements, their elements by the same path, and so on, parents first.
     /// Where the list is absent or null there are no rows.
     pub each: Option<Each>,
-    /// The columns that identify a row. Each must be `required`.
+    /// The columns that identify a row, in its window where rows belong to windows. Each must be `required`.
     #[serde(default)]
     pub key: Vec<Located<Name>>,
     /// What happens to a second row with the same key in one slice.
