@@ -188,7 +188,10 @@ mod tests {
             let template = Template::try_from(template.to_owned()).expect("a template");
             let known = |name: &str| (name == "table").then(|| "a.json.json".to_owned());
             let read = template.read(text, known)?;
-            let read: Vec<String> = read.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let read: Vec<String> = read
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             Some(read.join(" "))
         };
         for (template, text, expected) in [
@@ -196,13 +199,21 @@ mod tests {
             ("plain", "plainly", None),
             ("{id}", "7", Some("id=7")),
             ("{id}.json", "a b.json", Some("id=a b")),
-            ("{table}.json", "a.json.json.json", Some("table=a.json.json")),
+            (
+                "{table}.json",
+                "a.json.json.json",
+                Some("table=a.json.json"),
+            ),
             ("{from}..{to}", "1..2", Some("from=1 to=2")),
             ("{from}..{to}", "1-2", None),
             ("{{{id}}}", "{x}", Some("id=x")),
             ("{id}", "", Some("id=")),
         ] {
-            assert_eq!(read(template, text).as_deref(), expected, "{template} {text}");
+            assert_eq!(
+                read(template, text).as_deref(),
+                expected,
+                "{template} {text}"
+            );
         }
     }
 }
