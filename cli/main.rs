@@ -51,7 +51,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Status(options) => status::status(&options, &pipelines).await,
         Command::Clean(options) => clean::clean(&options, &pipelines).await,
         Command::Schema => schema::schema(),
-        Command::Mock(options) => mock::mock(&options).await,
+        Command::Mock(options) => mock::mock(&options, &pipelines).await,
     };
     ended.unwrap_or_else(|failure| output::complain(&failure))
 }

@@ -23,9 +23,9 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("load", &["edge", "pipeline", "step"]),
     ("publish", &["edge", "embedded", "pipeline", "step"]),
     ("refresh", &["edge", "embedded", "pipeline", "step"]),
-    // What stands in for the world on a laptop; neither knows the product.
+    // What stands in for the world on a laptop; the one does not know the product, the other its definitions only.
     ("machine", &[]),
-    ("mock", &[]),
+    ("mock", &["pipeline"]),
     // The command line brings all together.
     (
         "lakehead",

@@ -552,6 +552,10 @@ impl Api {
                 answer.faulty(&self.options.faults[place].kind, id, lot, stopped)
             }
         };
+        if response.status() != honest.status {
+            // A fault that is no answer of the resource has none of its headers.
+            return response;
+        }
         for (name, value) in honest.headers {
             let name = HeaderName::try_from(name);
             if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {

@@ -256,6 +256,23 @@ impl Shape {
     }
 }
 
+/// Whether records may take values of another table's: those are made first, and need none of these for it.
+fn may_refer(pipeline: &Pipeline, table: &TableDefinition, to: &Name) -> bool {
+    let resources = &pipeline.definition.resources;
+    let to = pipeline.definition.tables.get(to);
+    let (Some(own), Some(to)) = (resources.get_index_of(&table.from.value), to) else {
+        return false;
+    };
+    let mut ahead = vec![&to.from.value];
+    while let Some(next) = ahead.pop() {
+        match resources.get_full(next) {
+            Some((at, _, resource)) if at < own => ahead.extend(resource.for_each.parents()),
+            _ => return false,
+        }
+    }
+    true
+}
+
 /// Where a record that is asked for by another's has that other's value: at the same path.
 fn identities(pipeline: &Pipeline, resource: &Name) -> Vec<Path> {
     let Some(own) = pipeline.definition.resources.get(resource) else {
@@ -328,7 +345,7 @@ impl<'d> Sure<'d> {
                     let values = accepted.values.iter().map(written).collect();
                     sure.accepted.push((&accepted.column.value, values));
                 }
-                Kind::ForeignKey(key) if key.references.table() != name => {
+                Kind::ForeignKey(key) if may_refer(pipeline, table, key.references.table()) => {
                     let theirs = key.references.columns().iter();
                     let pairs = key.columns.iter().zip(theirs);
                     let table = key.references.table();
