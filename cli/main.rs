@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod clean;
 mod demo;
+mod estimate;
 mod mock;
 mod output;
 mod plan;

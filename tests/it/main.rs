@@ -9,6 +9,7 @@ mod definitions;
 mod events;
 mod faults;
 mod gins;
+mod mocks;
 mod pipelines;
 mod rates;
 mod state_machine;
