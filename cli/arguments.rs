@@ -246,31 +246,34 @@ pub struct Bench {
 /// `lakehead mock`.
 #[derive(Debug, Clone, Args)]
 pub struct Mock {
-    /// The pipeline whose source is served.
-    #[arg(value_parser = ["gins"])]
+    /// The pipeline whose source is served. `gins` gets a catalogue of its own, every other one what its
+    /// definition declares.
     pub name: String,
     /// The port on 127.0.0.1; 0 for a free one.
     #[arg(long, default_value = "8080")]
     pub port: u16,
-    /// The key that it takes, the secret `gins/api_key` of a run.
-    #[arg(long, default_value = crate::mock::KEY, value_name = "KEY")]
-    pub key: String,
     /// How the source behaves.
     #[command(flatten)]
-    pub source: MockSource,
+    pub behaviour: Behaviour,
+    /// What a declared source has.
+    #[command(flatten)]
+    pub declared: DeclaredSource,
+    /// What the catalogue of `gins` has.
+    #[command(flatten)]
+    pub catalogue: Catalogue,
+    /// How it is said where the source is.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
 }
 
-/// How the bundled source behaves.
-#[derive(Debug, Clone, Args)]
-pub struct MockSource {
-    /// How many products there are.
-    #[arg(long, default_value_t = mock_products(), value_name = "N")]
-    pub products: u32,
-    /// The seed that the products are made from.
+/// How a served source behaves.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Behaviour {
+    /// The seed that the records are made from.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Requests that it bears in a second before it answers 429.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub requests_per_second: Option<u32>,
     /// Time that it takes for each answer.
     #[arg(long, default_value = "0", value_name = "MILLISECONDS")]
@@ -278,6 +281,40 @@ pub struct MockSource {
     /// A fault, such as `429:0.01`, `500:every=97` or `stall:id=17`; may be given several times.
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<::mock::Fault>,
+}
+
+/// What a source has that is served as its definition declares.
+#[derive(Debug, Clone, Args)]
+pub struct DeclaredSource {
+    /// Serve `gins` too as its definition declares it.
+    #[arg(long)]
+    pub declared: bool,
+    /// How many records a resource has that is asked for once [default: 250].
+    #[arg(long, value_name = "N")]
+    pub rows: Option<u64>,
+    /// The most records on a page, whatever is asked for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub page_size: Option<u32>,
+    /// For how many requests a session or token is good.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub expire_after: Option<u32>,
+    /// The value of a parameter, as the run will have it; may be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(Name, String)>,
+    /// A file of `NAME=value` lines with secrets, read besides the environment.
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+}
+
+/// What the catalogue of `gins` has.
+#[derive(Debug, Clone, Args)]
+pub struct Catalogue {
+    /// The key that the catalogue of `gins` takes, the secret `gins/api_key` of a run [default: juniper].
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// How many products the catalogue of `gins` has [default: 8437].
+    #[arg(long, value_name = "N")]
+    pub products: Option<u32>,
 }
 
 fn mock_products() -> u32 {

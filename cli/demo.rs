@@ -10,7 +10,7 @@ use pipeline::name::Name;
 use pipeline::run::RunRequest;
 use pipeline::value::Value;
 
-use crate::arguments::{Demo, Format, MockSource};
+use crate::arguments::{Behaviour, Demo, Format};
 use crate::output::{Exit, Failure, print, print_json};
 use crate::{mock, report, run};
 
@@ -25,7 +25,7 @@ const BAR: usize = 40;
 
 /// Runs the demo.
 pub async fn demo(options: &Demo, pipelines: &Path) -> Result<Exit, Failure> {
-    let source = mock::start(&source(options)?, 0, mock::KEY.to_owned()).await?;
+    let source = mock::start(options.products, &behaviour()?, 0, mock::KEY.to_owned()).await?;
     let secrets = SecretStore::over(key, None)?;
     let env = run::env_with(&options.root.root, pipelines, secrets)?;
     let text = options.format == Format::Text;
@@ -50,15 +50,13 @@ pub async fn demo(options: &Demo, pipelines: &Path) -> Result<Exit, Failure> {
     Ok(run::exit(&ended, false))
 }
 
-fn source(options: &Demo) -> Result<MockSource, Failure> {
+fn behaviour() -> Result<Behaviour, Failure> {
     let faults = FAULTS.iter().map(|fault| fault.parse());
     let faults: Result<Vec<::mock::Fault>, _> = faults.collect();
-    Ok(MockSource {
-        products: options.products,
-        seed: None,
+    Ok(Behaviour {
         requests_per_second: Some(REQUESTS_PER_SECOND),
-        latency_ms: 0,
         faults: faults.map_err(|error| Failure::run(format!("the demo's faults: {error}")))?,
+        ..Behaviour::default()
     })
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod clean;
 mod demo;
+mod estimate;
 mod mock;
 mod output;
 mod plan;
@@ -52,7 +53,7 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Status(options) => status::status(&options, &pipelines).await,
         Command::Clean(options) => clean::clean(&options, &pipelines).await,
         Command::Schema => schema::schema(),
-        Command::Mock(options) => mock::mock(&options).await,
+        Command::Mock(options) => mock::mock(&options, &pipelines).await,
         Command::Bench(options) => bench::bench(&options),
     };
     ended.unwrap_or_else(|failure| output::complain(&failure))

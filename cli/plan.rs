@@ -6,15 +6,23 @@ use std::path::Path;
 
 use edge::env::Env;
 use edge::ledger::{Bookmarks, Ledger};
+use indexmap::IndexMap;
 use pipeline::bookmark::{BOOKMARK, Kept, UNTIL};
+use pipeline::data_check::{Check, Severity};
 use pipeline::definition::Pipeline;
+use pipeline::destination::Write as Disposition;
 use pipeline::fault::Fault;
 use pipeline::for_each::ForEach;
 use pipeline::plan::{self as decisions, Period};
 use pipeline::run::RunRequest;
+use pipeline::sql::{Relation, identifier};
+use pipeline::table::TableDefinition;
+use pipeline::table::column_type::ColumnType;
+use pipeline::table::time::Timezone;
 use serde::Serialize;
 
 use crate::arguments::{Format, Plan};
+use crate::estimate::{self, Estimate};
 use crate::output::{Exit, Failure, print, print_json};
 use crate::run;
 
@@ -28,8 +36,10 @@ struct Planned {
     secrets: Vec<String>,
     tables: Vec<PlannedTable>,
     models: Vec<PlannedStatement>,
-    checks: Vec<String>,
+    checks: Vec<PlannedCheck>,
+    publishes: Vec<String>,
     exports: Vec<String>,
+    estimate: Estimate,
 }
 
 /// The first request of a resource in the oldest window.
@@ -45,6 +55,16 @@ struct PlannedTable {
     table: String,
     from: String,
     columns: Vec<String>,
+    /// None where the columns are taken as they come.
+    ddl: Option<String>,
+}
+
+/// A check with the question that it asks; one that compares counts of the run asks none.
+#[derive(Serialize)]
+struct PlannedCheck {
+    check: String,
+    severity: Severity,
+    sql: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +100,7 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
     let example = asked[0].clone();
     let left = decisions::left_to_do(&pipeline.definition, request, asked, &known);
     let windows = keys(&left);
+    let estimate = estimate::of(&pipeline, env, &example, windows.len() as u64, &known).await?;
     let planned = Planned {
         pipeline: pipeline.name.to_string(),
         already_published: all
@@ -97,7 +118,9 @@ pub async fn show(request: &RunRequest, env: &Env, format: Format) -> Result<Exi
             .collect(),
         tables: tables(&pipeline),
         models: models(&pipeline, &example),
-        checks: pipeline.checks().iter().map(|check| check.name()).collect(),
+        checks: checks(&pipeline, &example),
+        publishes: publishes(&pipeline, &example),
+        estimate,
         exports: exports(&pipeline),
     };
     match format {
@@ -167,6 +190,7 @@ fn tables(pipeline: &Pipeline) -> Vec<PlannedTable> {
             table: format!("{database}.{name}"),
             from: table.from.value.to_string(),
             columns: columns.unwrap_or_else(|| vec!["(as they come)".to_owned()]),
+            ddl: ddl(&Relation::new(database, name.to_string()), table),
         }
     };
     pipeline.definition.tables.iter().map(table).collect()
@@ -180,6 +204,91 @@ fn models(pipeline: &Pipeline, period: &Period) -> Vec<PlannedStatement> {
             sql: model.sql,
         })
         .collect()
+}
+
+/// The table as it would be made, in the SQL that warehouses share.
+fn ddl(relation: &Relation, table: &TableDefinition) -> Option<String> {
+    let declared = table.columns.declared()?.iter();
+    let declared = declared.map(|(name, column)| {
+        let never = if column.is_never_null() {
+            " NOT NULL"
+        } else {
+            ""
+        };
+        let kind = sql_type(column.column_type, column.timezone.as_ref());
+        format!("  {} {kind}{never}", identifier(name))
+    });
+    let extra = table.extra.as_deref();
+    let extra = extra.map(|name| format!("  {} VARCHAR", identifier(name)));
+    let columns: Vec<String> = declared.chain(extra).collect();
+    let columns = columns.join(",\n");
+    Some(format!(
+        "CREATE TABLE {} (\n{columns}\n)",
+        relation.quoted()
+    ))
+}
+
+fn sql_type(column_type: ColumnType, timezone: Option<&Timezone>) -> String {
+    let plain = match (column_type, timezone) {
+        (ColumnType::String | ColumnType::Json, _) => "VARCHAR",
+        (ColumnType::Bool, _) => "BOOLEAN",
+        (ColumnType::Int16, _) => "SMALLINT",
+        (ColumnType::Int32, _) => "INTEGER",
+        (ColumnType::Int64, _) => "BIGINT",
+        (ColumnType::Float64, _) => "DOUBLE PRECISION",
+        (ColumnType::Date, _) => "DATE",
+        (ColumnType::Time, _) => "TIME",
+        (ColumnType::Timestamp, Some(Timezone::None)) => "TIMESTAMP",
+        (ColumnType::Timestamp, _) => "TIMESTAMP WITH TIME ZONE",
+        (ColumnType::Decimal { precision, scale }, _) => {
+            return format!("DECIMAL({precision},{scale})");
+        }
+    };
+    plain.to_owned()
+}
+
+fn checks(pipeline: &Pipeline, period: &Period) -> Vec<PlannedCheck> {
+    let scope = pipeline.scope(period);
+    let file = |path: &str| pipeline.files.get(path).cloned();
+    let planned = |check: &Check| PlannedCheck {
+        check: check.name(),
+        severity: check.severity,
+        sql: match check.question(&scope, &file, &[]) {
+            Ok(question) => question.map(|question| question.count),
+            // A definition that was checked has none of these.
+            Err(_) => None,
+        },
+    };
+    pipeline.checks().iter().map(planned).collect()
+}
+
+/// What readers see change, one step a database.
+fn publishes(pipeline: &Pipeline, period: &Period) -> Vec<String> {
+    let definition = &pipeline.definition;
+    let write = |table: &str| {
+        let lake = definition.destinations.lake.as_ref();
+        match lake.map(|lake| lake.write_of(table)) {
+            Some(Disposition::ReplaceWindow) => "rows of the window replaced",
+            Some(Disposition::CreateOnly) => "added if the window is not there",
+            Some(Disposition::Append) => "rows added",
+            Some(Disposition::Replace) | None => "replaced",
+        }
+    };
+    let tables = definition.tables.keys();
+    let mut steps: IndexMap<String, Vec<String>> = IndexMap::new();
+    let own = steps.entry(definition.database().to_string()).or_default();
+    own.extend(tables.map(|name| format!("{name} {}", write(name))));
+    for model in pipeline.models(period) {
+        let relation = &model.relation;
+        let of_database = steps.entry(format!("{} (models)", relation.database));
+        of_database
+            .or_default()
+            .push(format!("{} replaced", relation.table));
+    }
+    let step = |(database, tables): (String, Vec<String>)| {
+        format!("{database}, all at once: {}", tables.join(", "))
+    };
+    steps.into_iter().map(step).collect()
 }
 
 fn exports(pipeline: &Pipeline) -> Vec<String> {
@@ -219,13 +328,35 @@ fn text(planned: &Planned) -> String {
     for table in &planned.tables {
         let _ = writeln!(
             out,
-            "    {} from {}: {}",
+            "    {} from {}{}",
             table.table,
             table.from,
-            table.columns.join(", ")
+            if table.ddl.is_some() {
+                ""
+            } else {
+                ": columns as they come"
+            }
         );
+        for line in table.ddl.iter().flat_map(|ddl| ddl.lines()) {
+            let _ = writeln!(out, "      {line}");
+        }
     }
-    let _ = writeln!(out, "  checks    {}", list(&planned.checks));
+    out += "  checks\n";
+    for check in &planned.checks {
+        let warns = if check.severity == Severity::Warn {
+            " (warns)"
+        } else {
+            ""
+        };
+        let _ = writeln!(out, "    {}{warns}", check.check);
+        for line in check.sql.iter().flat_map(|sql| sql.lines()) {
+            let _ = writeln!(out, "      {line}");
+        }
+    }
+    out += "  publishes\n";
+    for step in &planned.publishes {
+        let _ = writeln!(out, "    {step}");
+    }
     for model in &planned.models {
         let _ = writeln!(out, "  model {}", model.table);
         for line in model.sql.lines() {
@@ -233,5 +364,6 @@ fn text(planned: &Planned) -> String {
         }
     }
     let _ = writeln!(out, "  exports   {}", list(&planned.exports));
+    let _ = writeln!(out, "  estimate  {}", planned.estimate);
     out
 }

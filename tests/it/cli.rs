@@ -49,7 +49,22 @@ const COMMANDS: [(&str, &[&str]); 10] = [
     ("schema", &[]),
     (
         "mock",
-        &["--port", "--products", "--seed", "--latency-ms", "--fault"],
+        &[
+            "--port",
+            "--products",
+            "--key",
+            "--declared",
+            "--rows",
+            "--page-size",
+            "--expire-after",
+            "--param",
+            "--secrets",
+            "--seed",
+            "--requests-per-second",
+            "--latency-ms",
+            "--fault",
+            "--format",
+        ],
     ),
 ];
 

@@ -12,6 +12,7 @@ mod events;
 mod faults;
 mod gins;
 mod matrix;
+mod mocks;
 mod pipelines;
 mod rates;
 mod state_machine;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use futures::{StreamExt, stream};
@@ -170,6 +170,35 @@ fn failure(status: u16, retry_after: RetryAfter) -> Response<Body> {
     let mut response = Answer::error(status, "a fault that was asked for").honest();
     add_retry_after(&mut response, retry_after);
     response
+}
+
+/// 429, with the time to come back.
+pub(crate) fn over_limit(wait_micros: u64) -> Response<Body> {
+    let mut response = Answer::error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many requests in a second",
+    )
+    .honest();
+    let seconds = wait_micros.div_ceil(1_000_000);
+    add_retry_after(&mut response, RetryAfter::Seconds(seconds));
+    response
+}
+
+/// Whether a client takes gzip.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT_ENCODING);
+    let mut codings = accepted
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight
+            .trim()
+            .strip_prefix("q=")
+            .is_some_and(|weight| weight.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 pub(crate) fn add_retry_after(response: &mut Response<Body>, form: RetryAfter) {

@@ -1,5 +1,5 @@
 //! The source API that ships with Lakehead: a made-up gin catalogue, and a server on this machine that answers
-//! for it, keeps a limit, counts, and misbehaves as told.
+//! for it, keeps a limit, counts, and misbehaves as told. [`declared`] does so for any source by its definition.
 //!
 //! It is what `lakehead demo` reads and what tests hold a run against. No brand, shop or place in it is meant.
 //!
@@ -21,6 +21,7 @@
 mod answer;
 mod bomb;
 mod catalogue;
+pub mod declared;
 mod draw;
 mod faults;
 mod product;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::answer::{self, Answer, Stopped};
 use crate::catalogue::{Catalogue, PRODUCTS, SEED, TooFew};
-use crate::faults::{Attempt, Fault, RetryAfter};
+use crate::faults::{Attempt, Fault};
 use crate::stats::{Limit, Outcome, Request, Stats, Target};
 
 /// The key that the API asks for. It does not print.
@@ -332,7 +332,7 @@ impl Api {
             Verdict::Unauthorized => {
                 Answer::error(StatusCode::UNAUTHORIZED, "the api_key is wrong or missing").honest()
             }
-            Verdict::OverLimit { wait_micros } => over_limit(wait_micros),
+            Verdict::OverLimit { wait_micros } => answer::over_limit(wait_micros),
             Verdict::Missing | Verdict::Serve => self.answer(target, asked.accept_gzip()).honest(),
             Verdict::Fault(place, lot) => {
                 let id = if let Target::Product(id) = target {
@@ -374,19 +374,6 @@ impl Ledger {
     }
 }
 
-fn over_limit(wait_micros: u64) -> Response<Body> {
-    let mut response = Answer::error(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too many requests in a second",
-    )
-    .honest();
-    answer::add_retry_after(
-        &mut response,
-        RetryAfter::Seconds(wait_micros.div_ceil(1_000_000)),
-    );
-    response
-}
-
 /// What a request brings along.
 struct Asked {
     uri: Uri,
@@ -411,19 +398,7 @@ impl Asked {
     }
 
     fn accept_gzip(&self) -> bool {
-        let accepted = self.headers.get_all(header::ACCEPT_ENCODING);
-        let mut codings = accepted
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','));
-        codings.any(|coding| {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            let refused = weight
-                .trim()
-                .strip_prefix("q=")
-                .is_some_and(|weight| weight.parse() == Ok(0.0));
-            name.trim().eq_ignore_ascii_case("gzip") && !refused
-        })
+        answer::takes_gzip(&self.headers)
     }
 }
 

@@ -30,13 +30,19 @@ pub enum Outcome {
     Unauthorized,
     /// 429: more requests than the server allows in a second.
     OverLimit,
+    /// With a token or a session.
+    Granted,
+    /// 400: not as it is to be asked for.
+    Wrong,
     /// With the fault of this name.
     Fault(&'static str),
 }
 
 impl Outcome {
-    fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
+            Outcome::Granted => "granted".to_owned(),
+            Outcome::Wrong => "wrong".to_owned(),
             Outcome::Served => "served".to_owned(),
             Outcome::Missing => "missing".to_owned(),
             Outcome::Unauthorized => "unauthorized".to_owned(),

@@ -401,6 +401,18 @@ pub struct CheckResult {
     pub sample: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
+impl References {
+    /// The table.
+    pub fn table(&self) -> &Name {
+        &self.table
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> &[Name] {
+        &self.columns
+    }
+}
+
 impl Check {
     /// The checks that a table's key stands for: no value of it is missing, no two rows share it.
     pub fn of_key(table: &Name, key: &[Name]) -> Vec<Check> {

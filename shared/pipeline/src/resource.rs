@@ -244,7 +244,8 @@ impl PathTemplate {
 }
 
 impl PathTemplate {
-    pub(crate) fn template(&self) -> &Template {
+    /// The path as a template.
+    pub fn template(&self) -> &Template {
         &self.0
     }
 }

@@ -436,6 +436,26 @@ impl Source {
         auth.granted(answer, asked, &self.base, now)
     }
 
+    /// The answer that gives this token or cookie, for who plays the source.
+    pub fn given(&self, token: &str) -> Result<Answer, Fault> {
+        self.definition.auth.given(token)
+    }
+
+    /// The header by which an answer to this request is signed, for who plays the source; none where answers
+    /// are not.
+    pub fn seal(
+        &self,
+        signed: &Request,
+        content_type: &str,
+        content: &[u8],
+        secrets: &Secrets,
+        moment: &Moment,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let material = self.material(secrets, moment, None);
+        let auth = &self.definition.auth;
+        auth.seal(signed, content_type, content, &material)
+    }
+
     /// The secret that the answer replaces, whatever else may be wrong with it.
     pub fn rotated(&self, answer: &Answer, secrets: &Secrets, moment: &Moment) -> Option<Rotated> {
         let material = self.material(secrets, moment, None);

@@ -63,6 +63,39 @@ impl Template {
         Ok(filled)
     }
 
+    /// What the references stand for in a text that this template became, or none where it cannot have become
+    /// it. `known` is believed where the text goes on with it; any other value ends where the next piece begins.
+    pub fn read(
+        &self,
+        text: &str,
+        known: impl Fn(&str) -> Option<String>,
+    ) -> Option<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        let mut rest = text;
+        for (at, piece) in self.pieces.iter().enumerate() {
+            let name = match piece {
+                Piece::Literal(literal) => {
+                    rest = rest.strip_prefix(literal.as_str())?;
+                    continue;
+                }
+                Piece::Reference(name) => name,
+            };
+            let ends = |end: usize| match self.pieces.get(at + 1) {
+                Some(Piece::Literal(next)) => rest[end..].starts_with(next.as_str()),
+                Some(Piece::Reference(_)) => true,
+                None => end == rest.len(),
+            };
+            let believed = known(name).filter(|value| rest.starts_with(value.as_str()));
+            let believed = believed.map(|value| value.len()).filter(|end| ends(*end));
+            let mut places = rest.char_indices().map(|(place, _)| place);
+            let end = believed.or_else(|| places.find(|place| ends(*place)));
+            let end = end.or_else(|| ends(rest.len()).then_some(rest.len()))?;
+            found.push((name.clone(), rest[..end].to_owned()));
+            rest = &rest[end..];
+        }
+        rest.is_empty().then_some(found)
+    }
+
     fn parse(text: &str) -> Result<Vec<Piece>, String> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -146,6 +179,41 @@ mod tests {
     fn what_is_no_template_is_refused() {
         for text in ["{", "}", "a{b", "{a b}", "{}", "{a}}"] {
             assert!(Template::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_text_was_filled_with_is_read_back() {
+        let read = |template: &str, text: &str| {
+            let template = Template::try_from(template.to_owned()).expect("a template");
+            let known = |name: &str| (name == "table").then(|| "a.json.json".to_owned());
+            let read = template.read(text, known)?;
+            let read: Vec<String> = read
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            Some(read.join(" "))
+        };
+        for (template, text, expected) in [
+            ("plain", "plain", Some("")),
+            ("plain", "plainly", None),
+            ("{id}", "7", Some("id=7")),
+            ("{id}.json", "a b.json", Some("id=a b")),
+            (
+                "{table}.json",
+                "a.json.json.json",
+                Some("table=a.json.json"),
+            ),
+            ("{from}..{to}", "1..2", Some("from=1 to=2")),
+            ("{from}..{to}", "1-2", None),
+            ("{{{id}}}", "{x}", Some("id=x")),
+            ("{id}", "", Some("id=")),
+        ] {
+            assert_eq!(
+                read(template, text).as_deref(),
+                expected,
+                "{template} {text}"
+            );
         }
     }
 }

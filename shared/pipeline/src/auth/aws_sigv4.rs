@@ -1,15 +1,16 @@
 //! AWS Signature Version 4: a code over the canonical request, under a key made of the secret, day, region and service.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::Material;
 use super::fields::{self, Text};
 use super::mac::hmac;
+use super::{Material, Moment};
 use crate::fault::Fault;
 use crate::problem::{Located, Problems};
 use crate::request::{Credential, Request, encode};
@@ -55,6 +56,15 @@ impl AwsSigV4 {
                 crate::source::check_references(text.at, template, known, problems);
             }
         }
+    }
+
+    /// When a request was signed, by its header `X-Amz-Date`.
+    pub(super) fn signed_at(header: &str) -> Option<Moment> {
+        let time = DateTime::strptime("%Y%m%dT%H%M%SZ", header).ok()?;
+        Some(Moment {
+            now: time.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+            nonce: String::new(),
+        })
     }
 
     pub(super) fn apply(

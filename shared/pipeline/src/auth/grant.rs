@@ -11,6 +11,7 @@ use super::Material;
 use super::cookies::Cookies;
 use crate::fault::Fault;
 use crate::header::HeaderName;
+use crate::paginate::parameter::put;
 use crate::path::Path;
 use crate::request::{Answer, Credential, Request};
 use crate::secret::Secret;
@@ -200,6 +201,24 @@ impl Token {
             way: Way::authorization(scheme),
             expires_in: Some(expires_in),
         }
+    }
+
+    /// The answer that gives a token, for who plays the source: the token where [`Token::read`] looks for it.
+    pub(super) fn given(&self, token: &str) -> Result<Answer, Fault> {
+        let mut body = Value::Object(serde_json::Map::new());
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        match &self.place {
+            Place::Header(name) => headers.push((name.to_string(), token.to_owned())),
+            Place::Body(path) => put(&mut body, path, token.into())?,
+        }
+        if let Some(path) = &self.expires_in {
+            put(&mut body, path, 3600.into())?;
+        }
+        Ok(Answer {
+            status: 200,
+            headers,
+            body: body.to_string().into_bytes(),
+        })
     }
 
     /// The grant that an answer holds. `lifetime` goes before what the answer says of it.

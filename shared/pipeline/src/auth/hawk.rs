@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -146,6 +147,31 @@ impl Hawk {
             }
         }
         Ok(request.with(super::header("authorization", value, &self.key.secret)?))
+    }
+
+    /// The header by which the source signs its answer to a request, for who plays the source.
+    pub(super) fn seal(
+        &self,
+        signed: &Request,
+        content_type: &str,
+        content: &[u8],
+        material: &Material<'_>,
+    ) -> Result<String, Fault> {
+        let hash = payload_hash(content_type, content);
+        let text = self.normal("response", signed, material.moment, Some(&hash), None);
+        let key = material.secrets.get(&self.key.secret)?;
+        let mac = STANDARD.encode(hmac(key.expose().as_bytes(), text.as_bytes()));
+        Ok(format!("Hawk mac=\"{mac}\", hash=\"{hash}\""))
+    }
+
+    /// When a request was signed, and with which nonce, by its header `Authorization`.
+    pub(super) fn signed_at(header: &str) -> Option<Moment> {
+        let attributes = attributes(header)?;
+        let ts = attributes.get("ts")?.parse().ok()?;
+        Some(Moment {
+            now: Timestamp::from_second(ts).ok()?,
+            nonce: (*attributes.get("nonce")?).to_owned(),
+        })
     }
 
     /// Refuses an answer that the holder of the key did not sign for this very request.

@@ -3,17 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Material;
 use super::ask;
 use super::endpoint::{Endpoint, Lifetime};
 use super::fields::{self, Field, Headers, Text, Texts};
 use super::grant::{Grant, Token, Way};
 use super::oauth2_client_credentials::{access_token, expires_in};
+use super::{Material, Moment};
 use crate::fault::Fault;
 use crate::path::Path;
 use crate::problem::{Located, Problems};
@@ -280,13 +281,35 @@ impl JwtBearer {
         ask::with_headers(request, &exchange.headers, material)
     }
 
-    pub(super) fn granted(&self, answer: &Answer) -> Result<Grant, Fault> {
-        let exchange = self.exchange()?;
-        let token = Token::oauth(
+    /// The answer that gives a token for a signed one, for who plays the source.
+    pub(super) fn given(&self, token: &str) -> Result<Answer, Fault> {
+        self.token(self.exchange()?).given(token)
+    }
+
+    /// When a token says that it was made, and by which name; none where it is no token of this kind. Whether
+    /// its signature is right is not asked.
+    pub(super) fn made_at(token: &str) -> Option<Moment> {
+        let mut parts = token.split('.');
+        let claims = URL_SAFE_NO_PAD.decode(parts.nth(1)?).ok()?;
+        let claims: Value = serde_json::from_slice(&claims).ok()?;
+        let nonce = claims.get("jti").and_then(Value::as_str);
+        Some(Moment {
+            now: Timestamp::from_second(claims.get("iat")?.as_i64()?).ok()?,
+            nonce: nonce.unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn token(&self, exchange: &Exchange) -> Token {
+        Token::oauth(
             exchange.token.clone(),
             exchange.expires_in.clone(),
             self.scheme.clone(),
-        );
+        )
+    }
+
+    pub(super) fn granted(&self, answer: &Answer) -> Result<Grant, Fault> {
+        let exchange = self.exchange()?;
+        let token = self.token(exchange);
         token.read(answer, exchange.lifetime.map(Lifetime::duration))
     }
 

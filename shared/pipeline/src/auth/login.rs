@@ -12,6 +12,7 @@ use super::fields::{self, Field, Headers, Texts};
 use super::grant::{self, Grant, Token};
 use super::{Material, ask};
 use crate::fault::Fault;
+use crate::paginate::parameter::put;
 use crate::path::Path;
 use crate::problem::{Located, Problems};
 use crate::request::{Answer, Body, Credential, Method, Request};
@@ -201,6 +202,30 @@ impl Login {
             });
         }
         ask::with_headers(request, &self.headers, material)
+    }
+
+    /// The answer to a login, for who plays the source.
+    pub(super) fn given(&self, token: &str) -> Result<Answer, Fault> {
+        let mut answer = match &self.keep {
+            Keep::Token(kept) => kept.given(token)?,
+            Keep::Cookies => Answer {
+                status: 200,
+                headers: vec![(
+                    "set-cookie".to_owned(),
+                    format!("session={token}; Path=/; HttpOnly"),
+                )],
+                body: b"{}".to_vec(),
+            },
+        };
+        let Some(path) = &self.requires else {
+            return Ok(answer);
+        };
+        let mut body = grant::json(&answer)?;
+        if path.find(&body).is_none_or(Value::is_null) {
+            put(&mut body, path, true.into())?;
+            answer.body = body.to_string().into_bytes();
+        }
+        Ok(answer)
     }
 
     /// What the answer gives.

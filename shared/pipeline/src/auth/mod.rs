@@ -338,6 +338,54 @@ impl Auth {
         }
     }
 
+    /// The answer that gives this token or cookie where [`Auth::granted`] looks for it, for who plays the source.
+    pub(crate) fn given(&self, token: &str) -> Result<Answer, Fault> {
+        match self.signing() {
+            Auth::Login(kind) => kind.given(token),
+            Auth::ClientCredentials(kind) => kind.given(token),
+            Auth::RefreshToken(kind) => kind.given(token),
+            Auth::JwtBearer(kind) => kind.given(token),
+            _ => Err(nowhere()),
+        }
+    }
+
+    /// When a received request says that it was signed, where a code over the request needs it.
+    pub fn signed_at(&self, headers: &[(String, String)]) -> Option<Moment> {
+        let header = |name: &str| {
+            let mut headers = headers.iter();
+            let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_str())
+        };
+        match self.signing() {
+            Auth::Hawk(_) => Hawk::signed_at(header("authorization")?),
+            Auth::AwsSigV4(_) => AwsSigV4::signed_at(header("x-amz-date")?),
+            _ => None,
+        }
+    }
+
+    /// When a signed token says that it was made; its signature is not looked at.
+    pub fn made_at(&self, token: &str) -> Option<Moment> {
+        match self.signing() {
+            Auth::JwtBearer(_) => JwtBearer::made_at(token),
+            _ => None,
+        }
+    }
+
+    /// The header by which the source signs its answer, for who plays the source.
+    pub(crate) fn seal(
+        &self,
+        signed: &Request,
+        content_type: &str,
+        content: &[u8],
+        material: &Material<'_>,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let Auth::Hawk(kind) = self.signing() else {
+            return Ok(None);
+        };
+        let value = kind.seal(signed, content_type, content, material)?;
+        Ok(Some(("server-authorization".to_owned(), value)))
+    }
+
     /// The secret that the answer replaces, whatever else may be wrong with it.
     pub fn rotated(&self, answer: &Answer, material: &Material<'_>) -> Option<Rotated> {
         match self.signing() {

@@ -146,6 +146,11 @@ impl ClientCredentials {
         ask::with_headers(request, &self.headers, material)
     }
 
+    /// The answer that gives a token, for who plays the source.
+    pub(super) fn given(&self, token: &str) -> Result<Answer, Fault> {
+        self.token.given(token)
+    }
+
     pub(super) fn granted(&self, answer: &Answer) -> Result<Grant, Fault> {
         self.token
             .read(answer, self.lifetime.map(Lifetime::duration))

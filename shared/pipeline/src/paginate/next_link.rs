@@ -89,6 +89,22 @@ impl TryFrom<Written> for NextLink {
 }
 
 impl NextLink {
+    /// Where in the body the link stands, if it does.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Body(path) => Some(path),
+            Place::Header(_) => None,
+        }
+    }
+
+    /// The relation in the header `Link` that leads on, if it stands there.
+    pub fn relation(&self) -> Option<&str> {
+        match &self.place {
+            Place::Body(_) => None,
+            Place::Header(relation) => Some(relation),
+        }
+    }
+
     pub(super) fn empty_pages(&self) -> u64 {
         self.empty_pages
     }
