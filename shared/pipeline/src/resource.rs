@@ -303,10 +303,10 @@ pub enum Parameter {
 #[serde(deny_unknown_fields)]
 pub struct Perhaps {
     /// The value.
-    value: Template,
+    pub value: Template,
     /// Where the value is this text, the parameter is left out; where nothing is said, an empty one is.
     #[serde(default)]
-    unless: String,
+    pub unless: String,
 }
 
 impl Parameter {

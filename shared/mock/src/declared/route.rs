@@ -138,6 +138,10 @@ impl<'r> Fit<'r> {
         let templates = match parameter {
             Queried::One(template) => std::slice::from_ref(template),
             Queried::Many(templates) => templates.as_slice(),
+            Queried::Perhaps(perhaps) => {
+                let value = values.first().unwrap_or(&perhaps.unless);
+                return values.len() <= 1 && self.text(&perhaps.value, value);
+            }
         };
         templates.len() == values.len()
             && templates
