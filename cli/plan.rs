@@ -13,6 +13,7 @@ use pipeline::definition::Pipeline;
 use pipeline::destination::Write as Disposition;
 use pipeline::fault::Fault;
 use pipeline::for_each::ForEach;
+use pipeline::model::PlannedModel;
 use pipeline::plan::{self as decisions, Period};
 use pipeline::run::RunRequest;
 use pipeline::sql::{Relation, identifier};
@@ -197,11 +198,20 @@ fn tables(pipeline: &Pipeline) -> Vec<PlannedTable> {
 }
 
 fn models(pipeline: &Pipeline, period: &Period) -> Vec<PlannedStatement> {
-    let models = pipeline.models(period).into_iter();
-    models
-        .map(|model| PlannedStatement {
+    let models = pipeline.models(period);
+    // Of the periods of a model, the newest shows what is done for all of them.
+    let followed = |at: usize, model: &PlannedModel| {
+        let next = models.get(at + 1);
+        !model.period.is_empty() && next.is_some_and(|next| next.of == model.of)
+    };
+    let shown = models
+        .iter()
+        .enumerate()
+        .filter(|(at, model)| !followed(*at, model));
+    shown
+        .map(|(_, model)| PlannedStatement {
             table: format!("{}.{}", model.relation.database, model.relation.table),
-            sql: model.sql,
+            sql: model.sql.clone(),
         })
         .collect()
 }

@@ -58,6 +58,16 @@ fn tables(out: &mut String, report: &RunReport) {
         "table", "rows", "rejected", "filtered", "duplicates"
     );
     for (key, table) in &report.tables {
+        // Of the periods of a model, the first and how many there are say enough.
+        if let Some(model) = &table.period_of {
+            let of_it = |other: &&TableReport| other.period_of.as_ref() == Some(model);
+            let is_first = report.tables.iter().find(|(_, other)| of_it(other));
+            if is_first.is_some_and(|(first, _)| first == key) {
+                let periods = report.tables.values().filter(of_it).count();
+                let _ = writeln!(out, "  {} and so on, {periods} periods", name(key, table));
+            }
+            continue;
+        }
         let counted = |count: u64| match table.derived {
             true => "-".to_owned(),
             false => thousands(count),

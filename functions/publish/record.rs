@@ -76,6 +76,7 @@ fn table(database: &str, rows: RowCounts) -> TableReport {
         nulled: rows.nulled,
         unmatched: rows.unmatched,
         derived: false,
+        period_of: None,
     }
 }
 

@@ -58,10 +58,15 @@ async fn models(run: &Run, env: &Env) -> Result<IndexMap<String, TableReport>, F
     let id = &run.reference.id;
     let published = edge::model::refresh(env.engine()?, &env.lake, &models, id, &order).await?;
     let tables = published.iter().flat_map(|published| published.tables());
+    let period_of = |relation: &Relation| {
+        let model = models.iter().find(|model| model.relation == *relation)?;
+        (!model.period.is_empty()).then(|| model.of.clone())
+    };
     let report = |table: &edge::lake::PublishedTable| TableReport {
         database: table.relation.database.clone(),
         rows: table.rows,
         derived: true,
+        period_of: period_of(&table.relation),
         ..TableReport::default()
     };
     Ok(tables

@@ -84,6 +84,9 @@ pub struct TableReport {
     /// Whether a model makes it instead of the source.
     #[serde(default, skip_serializing_if = "is_false")]
     pub derived: bool,
+    /// The model that it is one period of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period_of: Option<String>,
 }
 
 fn is_false(value: &bool) -> bool {

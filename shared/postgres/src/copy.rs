@@ -210,7 +210,7 @@ mod tests {
             (Arc::new(decimal.expect("a decimal")), "0.0621\n-0.0005\n"),
             (
                 Arc::new(Date32Array::from(vec![0, -719_529])),
-                "1970-01-01\n0001-12-31 BC\n",
+                "1970-01-01\n0002-12-31 BC\n",
             ),
             (
                 Arc::new(utc.clone()),

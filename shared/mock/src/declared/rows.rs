@@ -38,8 +38,11 @@ pub(super) struct Rows {
     samples: BTreeMap<String, Value>,
     references: HashMap<String, Vec<BTreeMap<String, String>>>,
     sorts: HashMap<String, Vec<Sort>>,
-    made: Mutex<HashMap<(String, Values), Arc<Vec<Value>>>>,
+    made: Mutex<HashMap<Asked, Arc<Vec<Value>>>>,
 }
+
+/// A resource, and the values that it was asked with.
+type Asked = (String, Values);
 
 impl std::fmt::Debug for Rows {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
