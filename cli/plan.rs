@@ -351,7 +351,10 @@ fn text(planned: &Planned) -> String {
             let _ = writeln!(out, "      {line}");
         }
     }
-    out += "  checks\n";
+    out += match planned.checks.is_empty() {
+        true => "  checks    none\n",
+        false => "  checks\n",
+    };
     for check in &planned.checks {
         let warns = if check.severity == Severity::Warn {
             " (warns)"

@@ -29,6 +29,9 @@ const APART: u64 = 10_000_000;
 /// How deep trees go.
 const DEEPEST: u64 = 3;
 
+/// Records by their resource and what they were asked for with.
+type Made = HashMap<(String, Values), Arc<Vec<Value>>>;
+
 /// Records, made when they are asked for.
 pub(super) struct Rows {
     pipeline: Pipeline,
@@ -38,11 +41,8 @@ pub(super) struct Rows {
     samples: BTreeMap<String, Value>,
     references: HashMap<String, Vec<BTreeMap<String, String>>>,
     sorts: HashMap<String, Vec<Sort>>,
-    made: Mutex<HashMap<Asked, Arc<Vec<Value>>>>,
+    made: Mutex<Made>,
 }
-
-/// A resource, and the values that it was asked with.
-type Asked = (String, Values);
 
 impl std::fmt::Debug for Rows {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

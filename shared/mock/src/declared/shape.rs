@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use pipeline::bookmark::Order;
-use pipeline::data_check::Kind;
+use pipeline::data_check::{Kind, Range};
 use pipeline::definition::Pipeline;
 use pipeline::for_each::ForEach;
 use pipeline::name::Name;
@@ -43,6 +43,8 @@ pub(super) struct Leaf {
     pub(super) refers: Option<(Name, Name)>,
     /// One of these.
     pub(super) accepted: Vec<String>,
+    /// No number is smaller, and none is larger.
+    pub(super) within: (Option<f64>, Option<f64>),
     /// It grows from record to record.
     pub(super) order: Option<Order>,
 }
@@ -303,6 +305,7 @@ struct Sure<'d> {
     lookups: Vec<(&'d Name, Name, String)>,
     accepted: Vec<(&'d Name, Vec<String>)>,
     refers: Vec<(&'d Name, (Name, Name))>,
+    ranges: Vec<&'d Range>,
 }
 
 impl<'d> Sure<'d> {
@@ -313,6 +316,7 @@ impl<'d> Sure<'d> {
             lookups: Vec::new(),
             accepted: Vec::new(),
             refers: Vec::new(),
+            ranges: Vec::new(),
         };
         for definition in table
             .columns
@@ -345,6 +349,7 @@ impl<'d> Sure<'d> {
                     let values = accepted.values.iter().map(written).collect();
                     sure.accepted.push((&accepted.column.value, values));
                 }
+                Kind::Range(range) => sure.ranges.push(range),
                 Kind::ForeignKey(key) if may_refer(pipeline, table, key.references.table()) => {
                     let theirs = key.references.columns().iter();
                     let pairs = key.columns.iter().zip(theirs);
@@ -374,9 +379,24 @@ impl<'d> Sure<'d> {
             .or(refers.map(|(_, refers)| refers.clone()));
         leaf.is_unique |= self.unique.contains(name) && leaf.lookup.is_none();
         leaf.is_needed |= definition.required || self.needed.contains(name);
+        let mut ranges = self.ranges.iter();
+        if let Some(range) = ranges.find(|range| range.column.value == *name) {
+            leaf.within = (
+                number(range.at_least.as_ref()),
+                number(range.at_most.as_ref()),
+            );
+        }
         if let Some((_, values)) = accepted {
             leaf.accepted.clone_from(values);
         }
+    }
+}
+
+fn number(literal: Option<&Literal>) -> Option<f64> {
+    match literal? {
+        Literal::Integer(number) => Some(*number as f64),
+        Literal::Number(number) => Some(*number),
+        Literal::Bool(_) | Literal::Text(_) => None,
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use pipeline::bookmark::Order;
 use pipeline::path::{Path, Segment};
-use pipeline::table::column::ColumnDefinition;
+use pipeline::table::column::{Bound, ColumnDefinition};
 use pipeline::table::column_type::ColumnType;
 use pipeline::table::function::Function;
 use pipeline::table::time::{TimeFormat, Timezone};
@@ -95,12 +95,10 @@ fn inner(leaf: &Leaf, column: &ColumnDefinition, at: &At<'_>, draw: &mut Draw) -
     let is_unique = leaf.is_unique;
     match column.column_type {
         ColumnType::Bool => draw.percent(50).into(),
-        ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 => {
-            whole(column, is_unique, at, draw)
-        }
-        ColumnType::Float64 => fraction(column, 9, 3, is_unique, at, draw),
+        ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 => whole(leaf, column, at, draw),
+        ColumnType::Float64 => fraction(leaf, column, (9, 3), at, draw),
         ColumnType::Decimal { precision, scale } => {
-            fraction(column, precision - scale, scale.min(4), is_unique, at, draw)
+            fraction(leaf, column, (precision - scale, scale.min(4)), at, draw)
         }
         ColumnType::Date | ColumnType::Time | ColumnType::Timestamp => {
             time(column, is_unique, at, draw)
@@ -158,18 +156,18 @@ fn text(path: &Path, draw: &mut Draw) -> String {
     }
 }
 
-fn whole(column: &ColumnDefinition, is_unique: bool, at: &At<'_>, draw: &mut Draw) -> Value {
+fn whole(leaf: &Leaf, column: &ColumnDefinition, at: &At<'_>, draw: &mut Draw) -> Value {
     let of_type = match column.column_type {
         ColumnType::Int16 => i64::from(i16::MAX),
         ColumnType::Int32 => i64::from(i32::MAX),
         _ => i64::MAX,
     };
-    let (smallest, largest) = bounds(column);
+    let (smallest, largest) = bounds(leaf, column);
     let first = smallest.map_or(0, |bound| bound.ceil() as i64);
     let last = largest
         .map_or(of_type, |bound| bound.floor() as i64)
         .max(first);
-    if is_unique {
+    if leaf.is_unique {
         let room = u64::try_from(last.saturating_sub(first))
             .unwrap_or(u64::MAX)
             .saturating_add(1);
@@ -182,22 +180,22 @@ fn whole(column: &ColumnDefinition, is_unique: bool, at: &At<'_>, draw: &mut Dra
     first.saturating_add(draw.below(room) as i64).into()
 }
 
+/// `digits` are those before the point and those after it.
 fn fraction(
+    leaf: &Leaf,
     column: &ColumnDefinition,
-    digits: u8,
-    scale: u8,
-    is_unique: bool,
+    (digits, scale): (u8, u8),
     at: &At<'_>,
     draw: &mut Draw,
 ) -> Value {
-    let (smallest, largest) = bounds(column);
+    let (smallest, largest) = bounds(leaf, column);
     let most = 10f64.powi(i32::from(digits.min(6))) - 1.0;
     let first = smallest.unwrap_or(0.0);
     let last = largest
         .unwrap_or(first.max(0.0) + most.min(1000.0))
         .min(most)
         .max(first);
-    let share = match is_unique {
+    let share = match leaf.is_unique {
         true => return number(&at.serial.to_string()),
         false => draw.below(1_000_000) as f64 / 1e6,
     };
@@ -210,12 +208,17 @@ fn fraction(
     number(&format!("{drawn:.*}", usize::from(scale)))
 }
 
-fn bounds(column: &ColumnDefinition) -> (Option<f64>, Option<f64>) {
+/// The smallest and the largest number that column and checks let pass.
+fn bounds(leaf: &Leaf, column: &ColumnDefinition) -> (Option<f64>, Option<f64>) {
+    let of_column = |bound: Option<Bound>| bound.map(Bound::as_f64);
     let range = column.range;
-    let bound = |bound: Option<pipeline::table::column::Bound>| bound.map(|bound| bound.as_f64());
-    range.map_or((None, None), |range| {
-        (bound(range.smallest), bound(range.largest))
-    })
+    let of_column = range.map_or((None, None), |range| {
+        (of_column(range.smallest), of_column(range.largest))
+    });
+    let (smallest, largest) = (of_column.0.or(leaf.within.0), of_column.1.or(leaf.within.1));
+    // Where only the largest is known and lies below zero, zero is no place to begin.
+    let below = largest.filter(|largest| *largest < 0.0);
+    (smallest.or(below.map(|largest| largest - 1000.0)), largest)
 }
 
 /// The number that a text is, as written as may be.
