@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::route::written;
 use super::shape::{Leaf, Shape, Sort, sorts};
 use super::values::{At, put, typed, value};
-use crate::draw::Draw;
+use crate::draw::{Draw, mix};
 
 /// How many records each row of a parent has, where they are a list.
 const CHILDREN: u64 = 3;
@@ -100,12 +100,20 @@ impl Rows {
     }
 
     /// Whether an answer holds one record, and not a list.
-    pub(super) fn is_single(&self, resource: &ResourceDefinition) -> bool {
-        match resource.form() {
-            Form::Object => true,
-            Form::List => false,
-            Form::Either => resource.is_one_of_many() && !resource.for_each.is_batched(),
+    pub(super) fn is_single(&self, name: &str, resource: &ResourceDefinition) -> bool {
+        match (resource.form(), self.sampled(name, resource)) {
+            (Form::Object, _) => true,
+            (Form::List, _) => false,
+            (Form::Either, Some(sample)) => sample.is_object(),
+            (Form::Either, None) => resource.is_one_of_many() && !resource.for_each.is_batched(),
         }
+    }
+
+    /// What the sample has where records are.
+    fn sampled(&self, name: &str, resource: &ResourceDefinition) -> Option<&Value> {
+        let page = self.samples.get(name)?;
+        let mut paths = resource.records.paths().iter();
+        Some(paths.find_map(|path| path.find(page)).unwrap_or(page))
     }
 
     /// The records that a request with these values asks for; none where there is no such thing.
@@ -353,8 +361,13 @@ impl Rows {
         parent: &For,
         window: u64,
     ) -> Vec<Value> {
-        let is_child = !matches!(resource.for_each, ForEach::None);
-        let count = match (self.is_single(resource), is_child) {
+        let is_child = match &resource.for_each {
+            ForEach::None => false,
+            // The values of lists are no rows that have children: each stands for a part of the whole.
+            ForEach::Parents(parents) => parents.of.iter().any(|source| source.rows().is_some()),
+            ForEach::Listing(_) | ForEach::Range(_) => true,
+        };
+        let count = match (self.is_single(name, resource), is_child) {
             (true, _) => 1,
             (false, true) => CHILDREN,
             (false, false) => self.count,
@@ -394,13 +407,7 @@ impl Rows {
 
     /// The n-th record of the samples, which begin anew when they are over.
     fn sample(&self, name: &str, resource: &ResourceDefinition, n: u64) -> Option<(Value, u64)> {
-        let page = self.samples.get(name)?;
-        let found = resource
-            .records
-            .paths()
-            .iter()
-            .find_map(|path| path.find(page));
-        match found.unwrap_or(page) {
+        match self.sampled(name, resource)? {
             Value::Array(records) if records.is_empty() => None,
             Value::Array(records) => {
                 let length = records.len() as u64;
@@ -546,12 +553,30 @@ impl Making<'_> {
             let Some(Value::Array(mut elements)) = path.find(record).cloned() else {
                 continue;
             };
-            for (n, element) in elements.iter_mut().enumerate() {
-                self.renew(inner, serial * 100 + n as u64, element);
+            for (n, element) in (1..).zip(&mut elements) {
+                self.renew_element(path, inner, below(serial, n), element);
             }
             put(record, path, Value::Array(elements));
         }
     }
+
+    /// As [`Making::renew`], of an element, and of its own elements where it is of a tree.
+    fn renew_element(&self, path: &Path, shape: &Shape, serial: u64, element: &mut Value) {
+        self.renew(shape, serial, element);
+        let elements = path.find(element).cloned().filter(|_| shape.is_tree);
+        let Some(Value::Array(mut elements)) = elements else {
+            return;
+        };
+        for (n, inner) in (1..).zip(&mut elements) {
+            self.renew_element(path, shape, below(serial, n), inner);
+        }
+        put(element, path, Value::Array(elements));
+    }
+}
+
+/// The number of the n-th element below one; small enough for a column of 32 bits.
+fn below(serial: u64, n: u64) -> u64 {
+    mix(serial.wrapping_mul(1009).wrapping_add(n)) % 2_000_000_000
 }
 
 fn numbered(values: impl Iterator<Item = (Values, Value)>) -> Vec<For> {

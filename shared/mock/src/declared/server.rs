@@ -406,7 +406,7 @@ impl Api {
             most: self.options.page_size,
             credential: self.guard.source().definition().auth.query_parameter(),
         };
-        let single = self.rows.is_single(resource);
+        let single = self.rows.is_single(name, resource);
         match asked.page(&records, single, &mut cursors) {
             Err(why) => Honest::refused(name, Outcome::Wrong, StatusCode::BAD_REQUEST, &why),
             Ok(page) => {
