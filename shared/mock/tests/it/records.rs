@@ -50,7 +50,7 @@ tables:
   kinds_b: { from: kinds, when: otherwise, columns: { id: { from: $.id, type: int64, required: true } } }
   changes: { from: changes, columns: infer }
   visits: { from: visits, key: [id], columns: { id: { from: $.id, type: int32, required: true }, at: { from: $.at, type: timestamp, timezone: utc, required: true } } }
-destinations: { lake: { database: d } }
+destinations: { lake: { database: d, write: { changes: append } } }
 checks:
   - { table: pupils, foreign_key: { columns: [class], references: classes.code } }
 "#;
