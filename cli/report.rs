@@ -120,6 +120,9 @@ fn source(out: &mut String, report: &RunReport) {
     }
 }
 
+/// How much of a row is shown that a check found; all of it is in the report as JSON.
+const CELLS: usize = 8;
+
 fn checks(out: &mut String, checks: &[CheckResult]) {
     if checks.is_empty() {
         return;
@@ -144,8 +147,15 @@ fn checks(out: &mut String, checks: &[CheckResult]) {
             check.name, check.table, check.message
         );
         for row in check.sample.iter().take(3) {
-            let cells = row.iter().map(|(name, value)| format!("{name}={value}"));
-            let _ = writeln!(out, "      {}", cells.collect::<Vec<_>>().join(" "));
+            let cells = row.iter().take(CELLS);
+            let cells: Vec<String> = cells
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            let more = match row.len().saturating_sub(CELLS) {
+                0 => String::new(),
+                more => format!(" and {more} columns more"),
+            };
+            let _ = writeln!(out, "      {}{more}", cells.join(" "));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::fault::Fault;
+use pipeline::fault::{Fault, Kind};
 use pipeline::secret::Secret;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
@@ -63,16 +63,26 @@ impl Address {
     /// beside those of the machine.
     pub(crate) async fn connect(&self, ca_file: Option<&Path>) -> Result<Client, Fault> {
         if self.config.get_ssl_mode() == SslMode::Disable {
-            let (client, connection) = self.config.connect(NoTls).await.map_err(|e| fault(&e))?;
+            let connected = self.config.connect(NoTls).await;
+            let (client, connection) = connected.map_err(|error| no_way(&error))?;
             tokio::spawn(async move { drop(connection.await) });
             return Ok(client);
         }
         let encryption = MakeRustlsConnect::new(encryption(ca_file)?);
         let connected = self.config.connect(encryption).await;
-        let (client, connection) = connected.map_err(|error| fault(&error))?;
+        let (client, connection) = connected.map_err(|error| no_way(&error))?;
         tokio::spawn(async move { drop(connection.await) });
         Ok(client)
     }
+}
+
+/// Why there is no connection.
+fn no_way(error: &tokio_postgres::Error) -> Fault {
+    let mut fault = fault(error);
+    if fault.kind == Kind::Transient {
+        fault.message += "; see that the server runs to which the secret with the address leads";
+    }
+    fault
 }
 
 /// The address without `sslmode`, and what that says.
@@ -157,6 +167,25 @@ mod tests {
             let address = Address::read(&Secret::new(url.to_owned())).expect(url);
             assert_eq!(address.config.get_ssl_mode(), mode, "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_told_with_a_remedy() {
+        // A port that was free a moment ago: nobody listens.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!(
+            "postgres://u:hunter2@{}/d",
+            free.local_addr().expect("an address")
+        );
+        drop(free);
+        let address = Address::read(&Secret::new(url)).expect("an address");
+        let fault = address.connect(None).await.map(|_| ()).expect_err("nobody");
+        assert_eq!(fault.kind, Kind::Transient);
+        assert!(
+            fault.message.contains("see that the server runs"),
+            "{fault}"
+        );
+        assert!(!fault.message.contains("hunter2"), "{fault}");
     }
 
     #[test]
