@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::house;
 
 /// Every room, and the rooms that it may build on. A new room gets a line here, and with it a place in the order.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     // What is decided.
     ("pipeline", &[]),
     ("table", &["pipeline"]),
@@ -16,6 +16,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("edge", &["pipeline"]),
     ("embedded", &["edge", "pipeline"]),
     ("postgres", &["edge", "pipeline"]),
+    ("athena", &["edge", "pipeline"]),
+    ("redshift", &["edge", "pipeline"]),
     ("step", &["edge", "pipeline"]),
     // One function a folder; none knows another. Those that run SQL bring the engine.
     ("plan", &["edge", "pipeline", "step"]),
@@ -59,7 +61,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
 /// Libraries that only some rooms may use; a `*` ends a family's name.
 const LIBRARIES: [(&str, &[&str]); 11] = [
     ("reqwest", &["edge"]),
-    ("aws-*", &["edge"]),
+    ("aws-*", &["athena", "edge", "redshift"]),
     ("lambda_runtime", &["step"]),
     ("datafusion", &["embedded"]),
     ("arrow-*", &["embedded", "postgres", "table"]),

@@ -9,6 +9,7 @@ use pipeline::fault::Fault;
 use pipeline::run::RunRef;
 use tokio::sync::Semaphore;
 
+use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::definitions::Definitions;
 use crate::engine::Engine;
@@ -37,8 +38,10 @@ pub struct Env {
     pub sources: Arc<Sessions>,
     /// Secrets, for what is not a source.
     pub secrets: SecretStore,
-    /// Certificates that are trusted beside those of the machine.
-    pub ca_file: Option<PathBuf>,
+    /// What the environment tells the process.
+    pub settings: Arc<Settings>,
+    /// AWS, for a process that works there; none on a laptop.
+    pub aws: Option<Arc<Aws>>,
     /// The time.
     pub clock: Clock,
     /// What has been done so far, for whoever watches.
@@ -62,7 +65,7 @@ pub struct Places {
 
 impl Env {
     /// The handles for a function that is served on this machine, from its environment.
-    pub fn served(engine: Option<MakeEngine>) -> Result<Self, Fault> {
+    pub async fn served(engine: Option<MakeEngine>) -> Result<Self, Fault> {
         let settings = Settings::read()?;
         let root = settings.root.clone().ok_or_else(|| {
             Fault::bad_definition(
@@ -88,8 +91,9 @@ impl Env {
             exports: Objects::directory(places.root.join("exports")),
             definitions: Definitions::below(&places.pipelines),
             secrets: secrets.clone(),
-            ca_file: settings.ca_file.clone(),
-            sources: Arc::new(Sessions::new(settings, secrets, clock.clone())),
+            sources: Arc::new(Sessions::new(settings.clone(), secrets, clock.clone())),
+            settings: Arc::new(settings),
+            aws: None,
             clock,
             meter: Arc::default(),
             cores: Arc::new(Semaphore::new(cores())),

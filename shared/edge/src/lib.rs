@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod scripted;
 
+pub mod aws;
 pub mod chunk;
 pub mod clock;
 pub mod data_check;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pipeline::fault::Fault;
 
 /// The variables, each with what it is for. Secrets are read by [`crate::secrets`].
-pub const VARIABLES: [(&str, &str); 6] = [
+pub const VARIABLES: [(&str, &str); 13] = [
     (
         ROOT,
         "the directory below which a function works that is served on this machine",
@@ -27,6 +27,34 @@ pub const VARIABLES: [(&str, &str); 6] = [
         "among how many processes the rate of a source is divided, each taking one part",
     ),
     (
+        BUCKET,
+        "the bucket of S3 in which a function works on AWS; LAKEHEAD_ROOT is not read then",
+    ),
+    (
+        SECRET_STORE,
+        "where secrets are on AWS: `secrets-manager`, which is meant where nothing is said, or `parameter-store`",
+    ),
+    (
+        ATHENA_WORKGROUP,
+        "the workgroup of Athena that runs SQL over the lake; `primary` where nothing is said",
+    ),
+    (
+        REDSHIFT_WORKGROUP,
+        "the workgroup of Redshift Serverless that pipelines with the destination `redshift` publish into",
+    ),
+    (
+        REDSHIFT_DATABASE,
+        "the database of that workgroup; `dev` where nothing is said",
+    ),
+    (
+        REDSHIFT_ROLE,
+        "the ARN of the role that Redshift reads the bucket with",
+    ),
+    (
+        STATE_MACHINE,
+        "the ARN of the deployed state machine, for commands with `--target aws`",
+    ),
+    (
         "LAKEHEAD_SECRET_…",
         "a secret; `gins/api_key` is in LAKEHEAD_SECRET_GINS_API_KEY",
     ),
@@ -37,6 +65,13 @@ const PIPELINES: &str = "LAKEHEAD_PIPELINES";
 pub(crate) const SECRETS_FILE: &str = "LAKEHEAD_SECRETS_FILE";
 const CA_FILE: &str = "LAKEHEAD_CA_FILE";
 const RATE_SHARES: &str = "LAKEHEAD_RATE_SHARES";
+const BUCKET: &str = "LAKEHEAD_BUCKET";
+const SECRET_STORE: &str = "LAKEHEAD_SECRET_STORE";
+const ATHENA_WORKGROUP: &str = "LAKEHEAD_ATHENA_WORKGROUP";
+const REDSHIFT_WORKGROUP: &str = "LAKEHEAD_REDSHIFT_WORKGROUP";
+const REDSHIFT_DATABASE: &str = "LAKEHEAD_REDSHIFT_DATABASE";
+const REDSHIFT_ROLE: &str = "LAKEHEAD_REDSHIFT_ROLE";
+const STATE_MACHINE: &str = "LAKEHEAD_STATE_MACHINE";
 
 /// What the environment tells the process.
 ///
@@ -53,6 +88,37 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Among how many processes the rate of a source is divided.
     pub rate_shares: u64,
+    /// The bucket of S3 in which a function works on AWS.
+    pub bucket: Option<String>,
+    /// Where secrets are on AWS.
+    pub secret_store: AwsSecretStore,
+    /// The workgroup of Athena that runs SQL over the lake.
+    pub athena_workgroup: String,
+    /// Where pipelines with the destination `redshift` publish; none where no workgroup is named.
+    pub redshift: Option<RedshiftSettings>,
+    /// The ARN of the deployed state machine.
+    pub state_machine: Option<String>,
+}
+
+/// Where secrets are on AWS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AwsSecretStore {
+    /// `gins/api_key` is the secret `lakehead/gins/api_key` of Secrets Manager.
+    #[default]
+    SecretsManager,
+    /// `gins/api_key` is the parameter `/lakehead/gins/api_key` of Systems Manager.
+    ParameterStore,
+}
+
+/// The warehouse that the stack or a person has set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedshiftSettings {
+    /// The workgroup of Redshift Serverless.
+    pub workgroup: String,
+    /// The database.
+    pub database: String,
+    /// The ARN of the role that it reads the bucket with.
+    pub role: String,
 }
 
 impl Default for Settings {
@@ -63,6 +129,11 @@ impl Default for Settings {
             secrets_file: None,
             ca_file: None,
             rate_shares: 1,
+            bucket: None,
+            secret_store: AwsSecretStore::default(),
+            athena_workgroup: "primary".to_owned(),
+            redshift: None,
+            state_machine: None,
         }
     }
 }
@@ -90,6 +161,27 @@ impl Settings {
                     ))
                 })?,
         };
+        let secret_store = match set(SECRET_STORE).as_deref() {
+            None | Some("secrets-manager") => AwsSecretStore::SecretsManager,
+            Some("parameter-store") => AwsSecretStore::ParameterStore,
+            Some(other) => {
+                return Err(Fault::bad_definition(format!(
+                    "{SECRET_STORE} is `{other}`, not `secrets-manager` or `parameter-store`"
+                )));
+            }
+        };
+        let redshift = match set(REDSHIFT_WORKGROUP) {
+            None => None,
+            Some(workgroup) => Some(RedshiftSettings {
+                workgroup,
+                database: set(REDSHIFT_DATABASE).unwrap_or_else(|| "dev".to_owned()),
+                role: set(REDSHIFT_ROLE).ok_or_else(|| {
+                    Fault::bad_definition(format!(
+                        "{REDSHIFT_WORKGROUP} is set and {REDSHIFT_ROLE} is not; set it to the ARN of the role that Redshift reads the bucket with"
+                    ))
+                })?,
+            }),
+        };
         let pipelines = set(PIPELINES).unwrap_or_else(|| "pipelines".to_owned());
         Ok(Settings {
             root: set(ROOT).map(PathBuf::from),
@@ -97,6 +189,11 @@ impl Settings {
             secrets_file: set(SECRETS_FILE).map(PathBuf::from),
             ca_file: set(CA_FILE).map(PathBuf::from),
             rate_shares,
+            bucket: set(BUCKET),
+            secret_store,
+            athena_workgroup: set(ATHENA_WORKGROUP).unwrap_or_else(|| "primary".to_owned()),
+            redshift,
+            state_machine: set(STATE_MACHINE),
         })
     }
 }

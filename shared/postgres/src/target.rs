@@ -55,7 +55,7 @@ impl<'a> Target<'a> {
             return Ok(None);
         };
         let address = Address::read(&url)?;
-        let database = Database::open(&address, postgres, env.ca_file.as_deref()).await?;
+        let database = Database::open(&address, postgres, env.settings.ca_file.as_deref()).await?;
         let order = run.order(&env.objects).await?;
         Ok(Some(Target {
             postgres,

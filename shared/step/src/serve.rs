@@ -36,7 +36,7 @@ pub fn serve<S: Step>(engine: Option<MakeEngine>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Fault::transient(format!("no runtime: {error}"))),
     };
-    let env = match Env::served(engine) {
+    let env = match runtime.block_on(Env::served(engine)) {
         Ok(env) => env,
         Err(fault) => return fail(&fault),
     };

@@ -1,0 +1,1 @@
+//! The lake on AWS: its tables in the Glue catalogue, and SQL over them by Athena.
