@@ -1,0 +1,2 @@
+"""x"""
+def install(dsn, polls): pass
