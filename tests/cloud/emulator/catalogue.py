@@ -4,6 +4,7 @@ moto takes any `VersionId`, so two writers would overwrite each other unseen; wh
 reference of Glue promises.
 """
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +61,7 @@ def _guarded(name: str, action: Callable[[GlueResponse], Any]) -> Callable[[Glue
 
     def guarded(self: GlueResponse) -> Any:
         with lock:
-            _fold_names(self.parameters)
+            _fold_names(self)
             if name in BATCHES:
                 _bound(self.parameters, *BATCHES[name])
             if "partition" in name:
@@ -70,14 +71,17 @@ def _guarded(name: str, action: Callable[[GlueResponse], Any]) -> Callable[[Glue
     return guarded
 
 
-def _fold_names(parameters: dict[str, Any]) -> None:
+def _fold_names(response: GlueResponse) -> None:
     """Names of databases and tables are lower case in the catalogue, however they are written."""
+    parameters = response.parameters
     for name in ("DatabaseName", "TableName", "Name"):
         if isinstance(parameters.get(name), str):
             parameters[name] = parameters[name].lower()
     for name in ("DatabaseInput", "TableInput"):
         if isinstance(parameters.get(name), dict) and "Name" in parameters[name]:
             parameters[name]["Name"] = parameters[name]["Name"].lower()
+    # moto reads the body anew whenever it is asked for the parameters.
+    response.body = json.dumps(parameters)
 
 
 def _bound(parameters: dict[str, Any], name: str, most: int) -> None:
@@ -109,7 +113,7 @@ def _match_keys(response: GlueResponse) -> None:
 def _update_table(self: GlueResponse) -> Any:
     """UpdateTable with the version that it starts from: of two that start from one, one wins."""
     with lock:
-        _fold_names(self.parameters)
+        _fold_names(self)
         wanted = self.parameters.get("VersionId")
         database, given = self.parameters.get("DatabaseName"), self.parameters.get("TableInput")
         table = self.glue_backend.get_table(database, given["Name"])
@@ -125,7 +129,7 @@ def _update_table(self: GlueResponse) -> Any:
 
 def _get_partitions(self: GlueResponse) -> Any:
     with lock:
-        _fold_names(self.parameters)
+        _fold_names(self)
         found = self.glue_backend.get_partitions(
             self.parameters["DatabaseName"],
             self.parameters["TableName"],
@@ -137,7 +141,7 @@ def _get_partitions(self: GlueResponse) -> Any:
 
 def _get_tables(self: GlueResponse) -> Any:
     with lock:
-        _fold_names(self.parameters)
+        _fold_names(self)
         found = self.glue_backend.get_tables(
             self.parameters["DatabaseName"], self.parameters.get("Expression")
         )

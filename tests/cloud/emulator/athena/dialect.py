@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import sqlglot
 from sqlglot import exp
 
+from .. import complaint
 from .failure import QueryFailed
 
 # Functions that sqlglot has no name of its own for and that Trino has, with what DuckDB calls them.
@@ -37,8 +38,7 @@ def parse(sql: str) -> exp.Expression:
     try:
         found = [tree for tree in sqlglot.parse(sql, dialect="athena") if tree is not None]
     except sqlglot.errors.SqlglotError as error:
-        plain = re.sub(r"\x1b\[\d*m", "", str(error))
-        raise QueryFailed("SYNTAX_ERROR", plain) from error
+        raise QueryFailed("SYNTAX_ERROR", complaint.plain(error)) from error
     if len(found) != 1:
         raise QueryFailed("SYNTAX_ERROR", f"Only one sql statement is allowed; {len(found)} were given")
     return found[0]
@@ -74,14 +74,14 @@ def to_duckdb(query: exp.Expression) -> str:
     return query.sql(dialect="duckdb")
 
 
-def check_names(query: exp.Expression) -> None:
+def check_names(query: exp.Query) -> None:
     """What a new table or view is made from has a name for every column, each once."""
-    if not isinstance(query, exp.Query):
-        return
     seen: set[str] = set()
     for position, column in enumerate(query.selects, 1):
+        if isinstance(column, exp.Star):
+            continue
         name = column.alias_or_name.lower()
-        if not name:
+        if not isinstance(column, exp.Alias | exp.Column):
             raise QueryFailed("MISSING_COLUMN_NAME", f"Column name not specified at position {position}")
         if name == "*":
             continue

@@ -98,7 +98,7 @@ def _double(value: float) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         plain = format(decimal.Decimal(repr(value)), "f")
         return plain if "." in plain else plain + ".0"
-    digits, _, exponent = f"{decimal.Decimal(repr(value)):E}".partition("E")
+    digits, _, exponent = f"{decimal.Decimal(repr(value)).normalize():E}".partition("E")
     digits = digits if "." in digits else digits + ".0"
     return f"{digits}E{int(exponent)}"
 
