@@ -88,6 +88,7 @@ pub async fn request(
         incomplete_only: asked.incomplete_only,
         skip: asked.skip.clone(),
         raw_of: raw_of.map(str::to_owned),
+        scheduled_at: None,
     };
     if let Some(raw_of) = raw_of {
         inherit(&mut request, raw_of, env).await?;
