@@ -4,10 +4,11 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use edge::chunk::{ChunkHeader, ChunkWriter, Entry, read_header};
+use edge::chunk::{ChunkHeader, ChunkWriter, Entry, header};
 use edge::env::Env;
 use edge::run::Run;
 use edge::session::Traffic;
+use futures::{StreamExt, stream};
 use pipeline::bookmark::Bookmark;
 use pipeline::fault::{Fault, Kind};
 use pipeline::for_each::Parent;
@@ -21,6 +22,8 @@ use serde_json::Value;
 const CHUNK_BYTES: u64 = 8 << 20;
 const CHUNK_PAGES: u64 = 500;
 const CHUNK_TIME: Duration = Duration::from_secs(5);
+/// How many headers are read at a time, when a fetch goes on.
+const HEADERS: usize = 16;
 
 /// The chunks of one slice.
 pub struct Store<'a> {
@@ -62,12 +65,14 @@ impl<'a> Store<'a> {
             bookmark: bookmark_of(run, slice),
             keys,
         };
-        for listed in env.objects.list(&store.keys.raw_prefix(&slice.id)).await? {
-            let mut reader = env.objects.read(&listed.key).await?;
-            let header = read_header(&mut reader)
-                .map_err(|error| Fault::bad_data(format!("{}: {error}", listed.key)))?;
-            store.note(&header);
+        let chunks = env.objects.list(&store.keys.raw_prefix(&slice.id)).await?;
+        let mut headers = stream::iter(&chunks)
+            .map(|chunk| header(&env.objects, &chunk.key))
+            .buffered(HEADERS);
+        while let Some(header) = headers.next().await {
+            store.note(&header?);
         }
+        drop(headers);
         env.meter
             .fetched
             .fetch_add(store.stored.pages + store.stored.missing, Relaxed);

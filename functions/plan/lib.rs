@@ -227,13 +227,15 @@ async fn finish(
         true => PlanStatus::NothingToDo,
         false => PlanStatus::Planned,
     };
+    let slices = env.objects.address(&run.keys.slices())?;
+    let results = env.objects.address(&run.keys.map_results())?;
     let output = PlanOutput {
         run: run.reference.clone(),
         status,
         slices: SliceList {
-            bucket: env.bucket.clone(),
-            key: run.keys.slices(),
-            results: run.keys.map_results(),
+            bucket: slices.bucket,
+            key: slices.key,
+            results: results.key,
             count: planned.slices.len() as u64,
             max_concurrency: max_concurrency(run)?,
         },

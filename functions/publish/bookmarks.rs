@@ -1,6 +1,6 @@
 //! Moving the bookmarks of the resources that a run has read on: after its tables are published, and never back.
 
-use edge::chunk::read_header;
+use edge::chunk::header;
 use edge::env::Env;
 use edge::ledger::Bookmarks;
 use edge::run::Run;
@@ -46,9 +46,7 @@ async fn newest(
     for slice in slices.filter(|slice| slice.resource == *name) {
         let prefix = run.raw_keys(slice).raw_prefix(&slice.id);
         for listed in env.objects.list(&prefix).await? {
-            let mut reader = env.objects.read(&listed.key).await?;
-            let header = read_header(&mut reader)
-                .map_err(|error| Fault::bad_data(format!("{}: {error}", listed.key)))?;
+            let header = header(&env.objects, &listed.key).await?;
             newest = match (newest, header.newest) {
                 (Some(one), Some(other)) => Some(bookmark.order.later(one, other)?),
                 (one, other) => one.or(other),

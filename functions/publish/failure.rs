@@ -1,10 +1,10 @@
 //! Recording that a run failed: the ledger and the run's record say so; what readers see stays as it is.
 
-use edge::chunk::{ChunkHeader, read_header};
+use edge::chunk::header;
 use edge::env::Env;
 use edge::run::{self, Run, StoredPlan};
 use indexmap::IndexMap;
-use pipeline::fault::Fault;
+use pipeline::fault::{Fault, Kind};
 use pipeline::ledger::{RecordedFault, WindowEvent};
 use pipeline::report::{Manifest, RequestReport};
 use pipeline::run::PublishStatus;
@@ -78,9 +78,11 @@ async fn requests(run: &Run, env: &Env) -> Result<RequestReport, Fault> {
         requests.retried = plan.retried;
     }
     for chunk in env.objects.list(&run.keys.raws()).await? {
-        let mut reader = env.objects.read(&chunk.key).await?;
-        let Ok(ChunkHeader { fetched, .. }) = read_header(&mut reader) else {
-            continue;
+        let fetched = match header(&env.objects, &chunk.key).await {
+            Ok(header) => header.fetched,
+            // What cannot be read is told by the fault that is recorded.
+            Err(fault) if fault.kind == Kind::BadData => continue,
+            Err(fault) => return Err(fault),
         };
         requests.sent += fetched.sent;
         requests.retried += fetched.retried;

@@ -28,15 +28,25 @@ pub struct PartUpload {
     pub key: String,
     /// What takes the bytes.
     pub upload: Upload,
+    handle: Handle,
 }
 
 impl Write for PartUpload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        settle(&mut self.upload, &self.handle)?;
         self.upload.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.upload.flush()
+    }
+}
+
+/// Typing waits for the store where that is the slower one, so that memory stays bounded.
+fn settle(upload: &mut Upload, handle: &Handle) -> io::Result<()> {
+    match upload.is_behind() {
+        true => handle.block_on(upload.settle()).map_err(io::Error::other),
+        false => Ok(()),
     }
 }
 
@@ -53,7 +63,11 @@ impl Sinks for Uploads<'_> {
     fn part(&mut self, table: &Name, number: u32) -> io::Result<PartUpload> {
         let key = self.keys.part(self.slice, table, number as usize);
         let upload = self.begin(&key)?;
-        Ok(PartUpload { key, upload })
+        Ok(PartUpload {
+            key,
+            upload,
+            handle: self.handle.clone(),
+        })
     }
 
     fn reject(&mut self, reject: &Reject<'_>) -> io::Result<()> {
@@ -63,6 +77,7 @@ impl Sinks for Uploads<'_> {
         let Some(upload) = &mut self.rejects else {
             return Ok(());
         };
+        settle(upload, self.handle)?;
         serde_json::to_writer(&mut *upload, reject)?;
         upload.write_all(b"\n")
     }

@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_types::error::display::DisplayErrorContext;
 use pipeline::fault::Fault;
+
+/// How long an answer of AWS may take to begin.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One configuration for all services: region, credentials and endpoints as the environment or a profile says.
 pub struct Aws {
@@ -16,7 +20,16 @@ pub struct Aws {
 impl Aws {
     /// Reads the configuration. Nothing is sent: credentials are got when the first request needs them.
     pub async fn load() -> Result<Self, Fault> {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let timeouts = TimeoutConfig::builder().read_timeout(PATIENCE);
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts.build())
+            .load()
+            .await;
+        Aws::over(config)
+    }
+
+    /// AWS as this configuration says.
+    pub fn over(config: SdkConfig) -> Result<Self, Fault> {
         if config.region().is_none() {
             return Err(Fault::bad_definition(
                 "no region of AWS is known; set AWS_REGION, or name a profile that has one with AWS_PROFILE",
@@ -40,8 +53,12 @@ impl Aws {
 
     /// S3; one client for the process.
     pub fn s3(&self) -> &aws_sdk_s3::Client {
-        self.s3
-            .get_or_init(|| aws_sdk_s3::Client::new(&self.config))
+        self.s3.get_or_init(|| {
+            // An endpoint that was named is an emulator's, which has no host name for each bucket.
+            let config = aws_sdk_s3::config::Builder::from(&self.config)
+                .force_path_style(self.config.endpoint_url().is_some());
+            aws_sdk_s3::Client::from_conf(config.build())
+        })
     }
 }
 
@@ -51,7 +68,11 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// What an error of the SDK says, with its causes: by itself it says `service error` only.
+/// What an error of the SDK says, with its causes: by itself it says `service error` only. Nothing of a body is
+/// in it, as its form for debugging would have.
 pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    DisplayErrorContext(error).to_string()
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut told: Vec<String> = causes.map(ToString::to_string).collect();
+    told.dedup();
+    told.join(": ")
 }

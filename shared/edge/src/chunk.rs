@@ -7,10 +7,13 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use pipeline::fault::Fault;
 use pipeline::for_each::Parent;
 use pipeline::run::Fetched;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::objects::Objects;
 
 const SKIPPABLE: u32 = 0x184D_2A50;
 const LEVEL: i32 = 1;
@@ -77,18 +80,41 @@ impl ChunkWriter {
     }
 }
 
+/// So much of a chunk holds its header, as a rule.
+const HEADER_BYTES: u64 = 16 << 10;
+
+/// The header of a stored chunk, without the rest of it.
+pub async fn header(objects: &Objects, key: &str) -> Result<ChunkHeader, Fault> {
+    let unread = |error| Fault::bad_data(format!("{key}: {error}"));
+    let mut start = objects.start_of(key, HEADER_BYTES).await?;
+    let bytes = FRAME_BYTES + header_bytes(&start).map_err(unread)?;
+    if bytes > start.len() as u64 {
+        start = objects.start_of(key, bytes).await?;
+    }
+    read_header(&mut &start[..]).map_err(unread)
+}
+
 /// Reads a chunk's header and leaves the reader at its content.
 pub fn read_header(reader: &mut impl Read) -> io::Result<ChunkHeader> {
-    let mut frame = [0; 8];
+    let mut frame = [0; FRAME_BYTES as usize];
     reader.read_exact(&mut frame)?;
-    let [a, b, c, d, e, f, g, h] = frame;
-    if u32::from_le_bytes([a, b, c, d]) != SKIPPABLE {
-        return Err(broken("does not begin with a chunk header"));
-    }
-    let size = u64::from(u32::from_le_bytes([e, f, g, h]));
     let mut header = Vec::new();
-    reader.take(size).read_to_end(&mut header)?;
+    reader
+        .take(header_bytes(&frame)?)
+        .read_to_end(&mut header)?;
     serde_json::from_slice(&header).map_err(|error| broken(&error.to_string()))
+}
+
+/// What comes before a header: that it is one, and its size.
+const FRAME_BYTES: u64 = 8;
+
+fn header_bytes(start: &[u8]) -> io::Result<u64> {
+    match *start {
+        [a, b, c, d, e, f, g, h, ..] if u32::from_le_bytes([a, b, c, d]) == SKIPPABLE => {
+            Ok(u32::from_le_bytes([e, f, g, h]).into())
+        }
+        _ => Err(broken("does not begin with a chunk header")),
+    }
 }
 
 /// Reads a chunk answer by answer.
@@ -178,6 +204,25 @@ mod tests {
         assert_eq!(reader.next(&mut body).expect("end"), None);
         let plain = zstd::decode_all(&bytes[..]).expect("any zstd tool reads it");
         assert!(plain.starts_with(b"{\"page\":0"));
+    }
+
+    #[tokio::test]
+    async fn a_header_is_read_by_itself_however_long_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let objects = Objects::directory(folder.path());
+        for length in [1, 100_000] {
+            let (header, _) = chunk();
+            let next = Some(json!({ "cursor": "x".repeat(length) }));
+            let header = ChunkHeader { next, ..header };
+            let writer = ChunkWriter::new().expect("writer");
+            let bytes = writer.finish(&header).expect("finish");
+            objects.put("c", bytes).await.expect("stored");
+            assert_eq!(super::header(&objects, "c").await, Ok(header));
+        }
+        for broken in ["", "no chunk", "no chunk and a long one"] {
+            objects.put("c", broken).await.expect("stored");
+            assert!(super::header(&objects, "c").await.is_err(), "{broken}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The handles that a step works with, built once a process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -63,18 +63,52 @@ pub struct Places {
     pub pipelines: PathBuf,
 }
 
+/// Where everything is kept.
+struct Stores {
+    objects: Objects,
+    lake: Lake,
+    exports: Objects,
+    bucket: String,
+}
+
 impl Env {
-    /// The handles for a function that is served on this machine, from its environment.
+    /// The handles for a function that is served, from its environment: in a bucket of AWS where one is named,
+    /// else below a directory of this machine. Nothing is sent.
     pub async fn served(engine: Option<MakeEngine>) -> Result<Self, Fault> {
         let settings = Settings::read()?;
+        if let Some(bucket) = settings.bucket.clone() {
+            let aws = Arc::new(Aws::load().await?);
+            return Env::in_bucket(aws, &bucket, settings, engine);
+        }
         let root = settings.root.clone().ok_or_else(|| {
             Fault::bad_definition(
-                "LAKEHEAD_ROOT is not set; set it to the directory that the function works below",
+                "neither LAKEHEAD_BUCKET nor LAKEHEAD_ROOT is set; set the one to the bucket, or the other to the directory, that the function works in",
             )
         })?;
         let pipelines = settings.pipelines.clone();
         let secrets = SecretStore::open(&settings)?;
         Env::local(&Places { root, pipelines }, settings, secrets, engine)
+    }
+
+    /// The handles for a process that works in a bucket. The bucket is laid out as a local root is.
+    pub fn in_bucket(
+        aws: Arc<Aws>,
+        bucket: &str,
+        settings: Settings,
+        engine: Option<MakeEngine>,
+    ) -> Result<Self, Fault> {
+        let below = |prefix: &str| Objects::bucket(aws.clone(), bucket, prefix);
+        let places = Stores {
+            objects: below("objects/"),
+            lake: Lake::new(below("lake/")),
+            exports: below("exports/"),
+            bucket: bucket.to_owned(),
+        };
+        let pipelines = settings.pipelines.clone();
+        let secrets = SecretStore::open(&settings)?;
+        let env = Env::over(places, &pipelines, settings, secrets, engine)?;
+        let aws = Some(aws);
+        Ok(Env { aws, ..env })
     }
 
     /// The handles for a process that works below a directory.
@@ -84,12 +118,29 @@ impl Env {
         secrets: SecretStore,
         engine: Option<MakeEngine>,
     ) -> Result<Self, Fault> {
-        let clock = Clock::System;
-        Ok(Env {
+        let stores = Stores {
             objects: Objects::directory(places.root.join("objects")),
             lake: Lake::directory(places.root.join("lake")),
             exports: Objects::directory(places.root.join("exports")),
-            definitions: Definitions::below(&places.pipelines),
+            bucket: "local".to_owned(),
+        };
+        Env::over(stores, &places.pipelines, settings, secrets, engine)
+    }
+
+    fn over(
+        stores: Stores,
+        pipelines: &Path,
+        settings: Settings,
+        secrets: SecretStore,
+        engine: Option<MakeEngine>,
+    ) -> Result<Self, Fault> {
+        let clock = Clock::System;
+        Ok(Env {
+            objects: stores.objects,
+            lake: stores.lake,
+            exports: stores.exports,
+            bucket: stores.bucket,
+            definitions: Definitions::below(pipelines),
             secrets: secrets.clone(),
             sources: Arc::new(Sessions::new(settings.clone(), secrets, clock.clone())),
             settings: Arc::new(settings),
@@ -97,7 +148,6 @@ impl Env {
             clock,
             meter: Arc::default(),
             cores: Arc::new(Semaphore::new(cores())),
-            bucket: "local".to_owned(),
             engine: engine.map(|make| make()).transpose()?,
             deadline: None,
         })

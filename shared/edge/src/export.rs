@@ -80,6 +80,7 @@ async fn write_csv(
             written += 1;
         }
         upload.write_all(&text).map_err(unwritten)?;
+        upload.settle().await?;
         text.clear();
     }
     upload.write_all(&text).map_err(unwritten)?;

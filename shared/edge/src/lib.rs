@@ -1,6 +1,8 @@
 //! How it is done: the only room that meets the world.
 
 #[cfg(test)]
+mod emulator;
+#[cfg(test)]
 mod scripted;
 
 pub mod aws;
@@ -18,6 +20,7 @@ pub mod ledger;
 pub mod lock;
 pub mod model;
 pub mod objects;
+pub mod progress;
 pub mod rate;
 mod rotation;
 pub mod run;

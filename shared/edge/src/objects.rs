@@ -4,28 +4,54 @@
 //! after a write sees it; of several writers that create or swap the same key exactly one wins. How it keeps
 //! these promises is the store's own file.
 
+mod bucket;
 mod directory;
 mod key;
+mod upload;
 
 #[cfg(test)]
 pub(crate) mod conformance;
 
 use std::fmt;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pipeline::fault::{Fault, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use directory::{Directory, DirectoryUpload};
+use crate::aws::Aws;
+use bucket::Bucket;
+use directory::Directory;
+pub use upload::Upload;
 
 /// A store of objects.
 #[derive(Debug, Clone)]
 pub enum Objects {
     /// Files below a directory.
     Directory(Directory),
+    /// Objects of a bucket of S3 below a prefix.
+    Bucket(Bucket),
 }
+
+/// Where an object is, as others are told: the state machine, the catalogue, a warehouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The bucket; `local` below a directory.
+    pub bucket: String,
+    /// The object's key in the bucket.
+    pub key: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// What stands for the bucket where objects are files.
+const LOCAL: &str = "local";
 
 /// What identifies an object's content for [`Objects::swap`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +98,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// S3 did not do what it was asked for.
+    #[error("{said}")]
+    Refused {
+        /// Whether it may do so later, or who is to change what.
+        kind: Kind,
+        /// What was asked for, what S3 said, and the remedy.
+        said: String,
+    },
 }
 
 impl Error {
@@ -88,6 +122,7 @@ impl From<Error> for Fault {
         let kind = match &error {
             Error::Store { source, .. } if passes(source.kind()) => Kind::Transient,
             Error::Changed(_) => Kind::Transient,
+            Error::Refused { kind, .. } => *kind,
             _ => Kind::Bug,
         };
         Fault::new(kind, error.to_string())
@@ -113,45 +148,94 @@ impl Objects {
         Objects::Directory(Directory::new(root.into()))
     }
 
+    /// The objects of a bucket whose keys begin with `prefix`: empty, or ending in `/`. Nothing is sent yet.
+    pub fn bucket(aws: Arc<Aws>, bucket: &str, prefix: &str) -> Self {
+        Objects::Bucket(Bucket::new(aws, bucket, prefix))
+    }
+
     /// The whole object.
     pub async fn get(&self, key: &str) -> Result<Vec<u8>, Error> {
-        self.run(key, Directory::get).await
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => store.run(key, Directory::get).await,
+            Objects::Bucket(store) => store.get(key).await.map(|(content, _)| content),
+        }
     }
 
     /// The whole object and what to show when swapping it; none where there is no such object.
     pub async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, Tag)>, Error> {
-        match self.get(key).await {
-            Ok(content) => {
-                let tag = Tag::of(&content);
-                Ok(Some((content, tag)))
+        key::check(key)?;
+        let got = match self {
+            Objects::Directory(store) => {
+                let got = store.run(key, Directory::get).await;
+                got.map(|content| {
+                    let tag = Tag::of(&content);
+                    (content, tag)
+                })
             }
+            Objects::Bucket(store) => store.get(key).await,
+        };
+        match got {
+            Ok(found) => Ok(Some(found)),
             Err(Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The object's size; none where there is no such object.
-    pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
-        self.run(key, Directory::size).await
+    /// The object's first bytes, up to so many.
+    pub async fn start_of(&self, key: &str, most: u64) -> Result<Vec<u8>, Error> {
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => {
+                let start = move |store: &Directory, key: &str| store.start_of(key, most);
+                store.run(key, start).await
+            }
+            Objects::Bucket(store) => store.start_of(key, most).await,
+        }
     }
 
-    /// A reader over the object's bytes.
+    /// The object's size; none where there is no such object.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => store.run(key, Directory::size).await,
+            Objects::Bucket(store) => store.size(key).await,
+        }
+    }
+
+    /// A reader over the object's bytes, for a thread that may wait: not for one that runs tasks.
     pub async fn read(&self, key: &str) -> Result<Box<dyn BufRead + Send>, Error> {
-        self.run(key, Directory::read).await
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => store.run(key, Directory::read).await,
+            Objects::Bucket(store) => store.read(key).await,
+        }
     }
 
     /// Writes the object, in place of any other.
     pub async fn put(&self, key: &str, content: impl Into<Vec<u8>>) -> Result<(), Error> {
+        key::check(key)?;
         let content = content.into();
-        self.run(key, move |store, key| store.put(key, &content))
-            .await
+        match self {
+            Objects::Directory(store) => {
+                let put = move |store: &Directory, key: &str| store.put(key, &content);
+                store.run(key, put).await
+            }
+            Objects::Bucket(store) => store.put(key, content).await,
+        }
     }
 
     /// Writes the object where there is none; [`Error::AlreadyExists`] where there is one.
     pub async fn create(&self, key: &str, content: impl Into<Vec<u8>>) -> Result<(), Error> {
+        key::check(key)?;
         let content = content.into();
-        self.run(key, move |store, key| store.create(key, &content))
-            .await
+        match self {
+            Objects::Directory(store) => {
+                let create = move |store: &Directory, key: &str| store.create(key, &content);
+                store.run(key, create).await
+            }
+            Objects::Bucket(store) => store.create(key, content).await,
+        }
     }
 
     /// Writes the object in place of exactly the `expected` one (none: there must be none yet);
@@ -162,178 +246,126 @@ impl Objects {
         expected: Option<&Tag>,
         content: impl Into<Vec<u8>>,
     ) -> Result<Tag, Error> {
+        key::check(key)?;
         let content = content.into();
-        let expected = expected.cloned();
-        self.run(key, move |store, key| {
-            store.swap(key, expected.as_ref(), &content)?;
-            Ok(Tag::of(&content))
-        })
-        .await
+        match self {
+            Objects::Directory(store) => {
+                let expected = expected.cloned();
+                let swap = move |store: &Directory, key: &str| {
+                    store.swap(key, expected.as_ref(), &content)?;
+                    Ok(Tag::of(&content))
+                };
+                store.run(key, swap).await
+            }
+            Objects::Bucket(store) => store.swap(key, expected, content).await,
+        }
     }
 
     /// Begins to write an object piece by piece; nothing is seen of it before [`Upload::commit`].
     pub async fn upload(&self, key: &str) -> Result<Upload, Error> {
-        let writer = self.run(key, Directory::upload).await?;
-        Ok(Upload {
-            store: self.clone(),
-            key: key.to_owned(),
-            writer,
-            digest: Sha256::new(),
-            bytes: 0,
-        })
+        key::check(key)?;
+        Upload::begin(self, key).await
     }
 
     /// The objects whose keys start with `prefix`, in the order of their keys' bytes.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, Error> {
         key::check_prefix(prefix)?;
-        let prefix = prefix.to_owned();
-        self.blocking(move |store| store.list(&prefix)).await
+        match self {
+            Objects::Directory(store) => store.run(prefix, Directory::list).await,
+            Objects::Bucket(store) => store.list(prefix).await,
+        }
     }
 
     /// The names that follow `prefix` (empty, or ending in `/`) up to the next `/`, where there is one, in order.
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, Error> {
         key::check_prefix(prefix)?;
-        let prefix = prefix.to_owned();
-        self.blocking(move |store| store.folders(&prefix)).await
+        match self {
+            Objects::Directory(store) => store.run(prefix, Directory::folders).await,
+            Objects::Bucket(store) => store.folders(prefix).await,
+        }
     }
 
     /// Removes the object; no matter if there is none.
     pub async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.run(key, Directory::delete).await
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => store.run(key, Directory::delete).await,
+            Objects::Bucket(store) => store.delete(key).await,
+        }
     }
 
-    /// Makes `to` the same as `from` of the `source` store, in place of any other; without moving bytes where
-    /// the two stores can share them.
+    /// Makes `to` the same as `from` of the `source` store, in place of any other; without moving bytes, so the
+    /// two stores must be of one kind.
     pub async fn copy_from(&self, source: &Objects, from: &str, to: &str) -> Result<(), Error> {
         key::check(from)?;
-        let Objects::Directory(source) = source;
-        let source = source.clone();
-        let from = from.to_owned();
-        self.run(to, move |store, to| store.copy_from(&source, &from, to))
-            .await
+        key::check(to)?;
+        match (self, source) {
+            (Objects::Directory(store), Objects::Directory(source)) => {
+                let (source, from) = (source.clone(), from.to_owned());
+                let copy = move |store: &Directory, to: &str| store.copy_from(&source, &from, to);
+                store.run(to, copy).await
+            }
+            (Objects::Bucket(store), Objects::Bucket(source)) => {
+                store.copy_from(source, from, to).await
+            }
+            _ => Err(Error::store(to, io::ErrorKind::CrossesDevices.into())),
+        }
     }
 
     /// Size and SHA-256 of an object, read through once.
     pub async fn measure(&self, key: &str) -> Result<Stored, Error> {
-        self.run(key, Directory::measure).await
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => store.run(key, Directory::measure).await,
+            Objects::Bucket(store) => store.measure(key).await,
+        }
     }
 
-    /// Makes sure that the object outlasts a loss of power.
+    /// Makes sure that the object outlasts a loss of power. In a bucket it does from the start.
     pub async fn sync(&self, key: &str) -> Result<(), Error> {
-        self.run(key, Directory::sync).await
+        key::check(key)?;
+        match self {
+            Objects::Directory(store) => store.run(key, Directory::sync).await,
+            Objects::Bucket(_) => Ok(()),
+        }
+    }
+
+    /// Where the object is, as others are told.
+    pub fn address(&self, key: &str) -> Result<Address, Error> {
+        key::check(key)?;
+        Ok(match self {
+            Objects::Directory(_) => Address {
+                bucket: LOCAL.to_owned(),
+                key: key.to_owned(),
+            },
+            Objects::Bucket(store) => store.address(key),
+        })
     }
 
     /// The object as a file of this machine, for engines that read files; none where the store has no files.
     pub fn local_path(&self, key: &str) -> Result<Option<PathBuf>, Error> {
         key::check(key)?;
-        let Objects::Directory(store) = self;
-        Ok(Some(store.path(key)))
+        Ok(match self {
+            Objects::Directory(store) => Some(store.path(key)),
+            Objects::Bucket(_) => None,
+        })
     }
 
     /// The directory below which the objects are, where there is one.
     pub fn root(&self) -> Option<&Path> {
-        let Objects::Directory(store) = self;
-        Some(store.root())
-    }
-
-    /// Removes what writers that died in the middle have left. Living writers lose nothing.
-    pub async fn sweep(&self) -> Result<usize, Error> {
-        self.blocking(|store| store.sweep()).await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        key: &str,
-        work: impl FnOnce(&Directory, &str) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        key::check(key)?;
-        let key = key.to_owned();
-        self.blocking(move |store| work(store, &key)).await
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Directory) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let Objects::Directory(store) = self;
-        let store = store.clone();
-        tokio::task::spawn_blocking(move || work(&store))
-            .await
-            .unwrap_or_else(|stopped| Err(Error::store("", io::Error::other(stopped))))
-    }
-}
-
-/// An object on its way; what is not committed is discarded.
-pub struct Upload {
-    store: Objects,
-    key: String,
-    writer: DirectoryUpload,
-    digest: Sha256,
-    bytes: u64,
-}
-
-impl Upload {
-    /// Makes the object visible, in place of any other.
-    pub async fn commit(self) -> Result<Stored, Error> {
-        self.finish(Directory::commit).await
-    }
-
-    /// Makes the object visible under a key that follows from its content, in place of any other.
-    pub async fn commit_as(
-        mut self,
-        key: impl FnOnce(&Stored) -> String,
-    ) -> Result<(String, Stored), Error> {
-        self.key = key(&self.stored());
-        let key = self.key.clone();
-        let stored = self.commit().await?;
-        Ok((key, stored))
-    }
-
-    /// Makes the object visible where there is none; [`Error::AlreadyExists`] where there is one.
-    pub async fn commit_new(self) -> Result<Stored, Error> {
-        self.finish(Directory::commit_new).await
-    }
-
-    fn stored(&self) -> Stored {
-        Stored {
-            bytes: self.bytes,
-            sha256: hexadecimal(&self.digest.clone().finalize()),
+        match self {
+            Objects::Directory(store) => Some(store.root()),
+            Objects::Bucket(_) => None,
         }
     }
 
-    async fn finish(
-        self,
-        commit: fn(&Directory, &str, DirectoryUpload) -> Result<(), Error>,
-    ) -> Result<Stored, Error> {
-        let stored = self.stored();
-        let writer = self.writer;
-        self.store
-            .run(&self.key, move |store, key| commit(store, key, writer))
-            .await?;
-        Ok(stored)
-    }
-}
-
-impl Write for Upload {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.digest.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-impl fmt::Debug for Upload {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Upload({}, {} bytes so far)",
-            self.key, self.bytes
-        )
+    /// Removes what writers that died in the middle have left. Living writers lose nothing. In a bucket a rule of
+    /// its lifecycle does so, as nobody but S3 knows when an upload was last written to.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        match self {
+            Objects::Directory(store) => store.run("", |store, _| store.sweep()).await,
+            Objects::Bucket(_) => Ok(0),
+        }
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) async fn run(open: impl Fn() -> Objects) {
     create_tells_an_object_that_is_there(&open()).await;
     a_swap_needs_the_current_tag(&open()).await;
     an_upload_shows_nothing_before_its_commit(&open()).await;
+    an_upload_may_be_large_and_is_named_at_its_end(&open()).await;
+    an_upload_that_must_be_new_leaves_another_alone(&open()).await;
+    lists_have_no_end_at_a_thousand(&open()).await;
+    an_address_is_one_for_each_key(&open()).await;
     lists_are_sorted_and_by_prefix(&open()).await;
     hostile_keys_are_refused_everywhere(&open()).await;
     a_copy_stands_alone(&open()).await;
@@ -29,10 +33,16 @@ async fn an_object_is_written_read_replaced_and_deleted(objects: &Objects) {
         let size = objects.size("plain/a").await.expect("known");
         assert_eq!(size, Some(content.len() as u64));
     }
-    let mut text = String::new();
     let mut reader = objects.read("plain/a").await.expect("there");
-    reader.read_to_string(&mut text).expect("read");
-    assert_eq!(text, "three");
+    let read = tokio::task::spawn_blocking(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    assert_eq!(read.await.expect("ran").expect("read"), "three");
+    for (most, start) in [(0, ""), (2, "th"), (5, "three"), (9, "three")] {
+        let read = objects.start_of("plain/a", most).await.expect("there");
+        assert_eq!(read, start.as_bytes());
+    }
     let stored = objects.measure("plain/a").await.expect("measured");
     assert_eq!(stored.bytes, 5);
     assert_eq!(stored.sha256, super::sha256(b"three"));
@@ -44,10 +54,16 @@ async fn an_object_is_written_read_replaced_and_deleted(objects: &Objects) {
 async fn what_is_not_there_is_said_so(objects: &Objects) {
     assert!(matches!(objects.get("no").await, Err(Error::NotFound(_))));
     assert!(matches!(objects.read("no").await, Err(Error::NotFound(_))));
+    let start = objects.start_of("no", 5).await;
+    assert!(matches!(start, Err(Error::NotFound(_))));
+    let measured = objects.measure("no").await;
+    assert!(matches!(measured, Err(Error::NotFound(_))));
     let copied = objects.copy_from(objects, "no", "b").await;
     assert!(matches!(copied, Err(Error::NotFound(_))));
     assert!(objects.get_tagged("no").await.expect("asked").is_none());
     objects.put("folder/a", "").await.expect("written");
+    let start = objects.start_of("folder/a", 5).await;
+    assert_eq!(start.expect("there"), b"");
     let folder = objects.get("folder").await;
     assert!(matches!(folder, Err(Error::NotFound(_))));
     assert_eq!(objects.size("folder").await.expect("asked"), None);
@@ -98,6 +114,96 @@ async fn an_upload_shows_nothing_before_its_commit(objects: &Objects) {
     assert_eq!(stored.bytes, 3);
     assert_eq!(stored.sha256, super::sha256(b"abc"));
     assert_eq!(objects.get("upload/a").await.expect("there"), b"abc");
+}
+
+/// More than a few parts of an upload in parts, and not a multiple of one.
+fn large() -> Vec<u8> {
+    let number = |at: u32| at.wrapping_mul(2_654_435_761).to_le_bytes();
+    (0..(34 << 20) / 4 + 3).flat_map(number).collect()
+}
+
+async fn an_upload_may_be_large_and_is_named_at_its_end(objects: &Objects) {
+    let content = large();
+    let mut upload = objects.upload("large/begun").await.expect("begun");
+    for piece in content.chunks(1_000_003) {
+        upload.write_all(piece).expect("written");
+        upload.settle().await.expect("settled");
+        assert!(!upload.is_behind());
+    }
+    assert_eq!(objects.list("large/").await.expect("listed"), []);
+    let (key, stored) = upload
+        .commit_as(|stored| format!("large/{}", &stored.sha256[..8]))
+        .await
+        .expect("committed");
+    assert_eq!(key, format!("large/{}", &super::sha256(&content)[..8]));
+    let bytes = content.len() as u64;
+    let listed = objects.list("large/").await.expect("listed");
+    let only = Listed {
+        key: key.clone(),
+        bytes,
+    };
+    assert_eq!(listed, [only]);
+    assert_eq!(objects.measure(&key).await.expect("measured"), stored);
+    assert!(objects.get(&key).await.expect("there") == content);
+    let small = objects.upload("large/small").await.expect("begun");
+    let (key, stored) = small
+        .commit_as(|stored| format!("large/{}", stored.bytes))
+        .await
+        .expect("committed");
+    assert_eq!((key.as_str(), stored.bytes), ("large/0", 0));
+    assert_eq!(objects.size("large/0").await.expect("known"), Some(0));
+}
+
+async fn an_upload_that_must_be_new_leaves_another_alone(objects: &Objects) {
+    let content = large();
+    for (key, content) in [
+        ("new/small", &content[..9]),
+        ("new/large", &content[..9 << 20]),
+    ] {
+        for first in [true, false] {
+            let mut upload = objects.upload(key).await.expect("begun");
+            upload.write_all(content).expect("written");
+            match upload.commit_new().await {
+                Ok(stored) => assert!(first && stored.bytes == content.len() as u64),
+                Err(Error::AlreadyExists(there)) => assert!(!first && there == key),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let size = objects.size(key).await.expect("known");
+        assert_eq!(size, Some(content.len() as u64));
+    }
+}
+
+async fn lists_have_no_end_at_a_thousand(objects: &Objects) {
+    let key = |number: usize| format!("many/{number:04}/x");
+    for numbers in (0..1100).collect::<Vec<usize>>().chunks(100) {
+        let written = numbers.iter().map(|number| put(objects, key(*number)));
+        for written in join_all(written).await {
+            written.expect("written");
+        }
+    }
+    let listed = objects.list("many/").await.expect("listed");
+    let listed: Vec<String> = listed.into_iter().map(|listed| listed.key).collect();
+    assert_eq!(listed, (0..1100).map(key).collect::<Vec<_>>());
+    let folders = objects.folders("many/").await.expect("listed");
+    assert_eq!(folders.len(), 1100);
+    assert_eq!(folders[1099], "1099");
+}
+
+async fn put(objects: &Objects, key: String) -> Result<(), Error> {
+    objects.put(&key, "").await
+}
+
+async fn an_address_is_one_for_each_key(objects: &Objects) {
+    let of = |key: &str| objects.address(key).expect("an address");
+    let (one, other) = (of("a b/c"), of("a b/d"));
+    assert!(one != other && one.bucket == other.bucket);
+    let said = one.to_string();
+    assert!(
+        said.starts_with("s3://") && said.ends_with("/a b/c"),
+        "{said}"
+    );
+    assert!(matches!(objects.address("../x"), Err(Error::BadKey(..))));
 }
 
 async fn lists_are_sorted_and_by_prefix(objects: &Objects) {
@@ -196,6 +302,14 @@ async fn a_copy_stands_alone(objects: &Objects) {
     assert_eq!(objects.get("copy/b").await.expect("there"), b"one");
     objects.delete("copy/a").await.expect("deleted");
     assert_eq!(objects.get("copy/b").await.expect("there"), b"one");
+    let odd = "copy/é +%2F?=#&/x";
+    objects.put(odd, "odd").await.expect("written");
+    objects.copy_from(objects, odd, odd).await.expect("copied");
+    objects
+        .copy_from(objects, odd, "copy/c")
+        .await
+        .expect("copied");
+    assert_eq!(objects.get("copy/c").await.expect("there"), b"odd");
 }
 
 async fn of_racing_creators_one_wins(open: &impl Fn() -> Objects) {

@@ -10,7 +10,7 @@
 //! names and then swaps the pointer loses nothing that was published, and the rest can be made again.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -42,6 +42,18 @@ impl Directory {
         Directory { root }
     }
 
+    /// Works on a thread that may wait for the disk.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&Directory, &str) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (store, key) = (self.clone(), key.to_owned());
+        tokio::task::spawn_blocking(move || work(&store, &key))
+            .await
+            .unwrap_or_else(|stopped| Err(Error::store("", io::Error::other(stopped))))
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
@@ -70,6 +82,13 @@ impl Directory {
             return Err(Error::NotFound(key.to_owned()));
         }
         Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
+    }
+
+    pub(super) fn start_of(&self, key: &str, most: u64) -> Result<Vec<u8>, Error> {
+        let mut start = Vec::new();
+        let read = self.read(key)?.take(most).read_to_end(&mut start);
+        read.map_err(|error| Error::store(key, error))?;
+        Ok(start)
     }
 
     pub(super) fn measure(&self, key: &str) -> Result<Stored, Error> {

@@ -1,0 +1,59 @@
+"""The endpoint: moto's application on a free port of the loopback interface, with the doubles put in."""
+
+import logging
+import os
+import threading
+
+from werkzeug.serving import make_server
+
+from . import athena, catalogue, conditions, redshift, states
+from .gate import Gate
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+
+
+class Emulator:
+    """A running endpoint; it lives until it is stopped."""
+
+    def __init__(self, postgres: str | None = None, polls: int = 2, pace: float = 1.0):
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        from moto.moto_server.werkzeug_app import (
+            DomainDispatcherApplication,
+            MotoRequestHandler,
+            create_backend_app,
+        )
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        catalogue.install()
+        conditions.install()
+        athena.install(polls)
+        states.install(pace)
+        if postgres is not None:
+            redshift.install(postgres, polls)
+        self.gate = Gate(DomainDispatcherApplication(create_backend_app))
+        self._server = make_server(
+            "127.0.0.1", 0, self.gate, threaded=True, request_handler=MotoRequestHandler
+        )
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        os.environ["MOTO_PORT"] = str(self._server.server_port)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends."""
+        self._server.shutdown()
+        self._thread.join()
+
+
+_ENVIRONMENT = {
+    # What calls that the emulator makes to itself are signed with, and nothing is asked of the machine's own account.
+    "AWS_ACCESS_KEY_ID": "emulator",
+    "AWS_SECRET_ACCESS_KEY": "emulator",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
