@@ -15,6 +15,13 @@ test("somebody is told when runs fail, last, do not start or leave tables old", 
   }
 });
 
+test("each alarm has its measure", () => {
+  const found = [...alarms(shipped(PLAIN).template)].filter(([name]) => !name.includes("stale")).map(([name, { Threshold, ComparisonOperator, TreatMissingData }]) => [name, Threshold, ComparisonOperator, TreatMissingData]);
+  const measure = (name: string, threshold: number) => [`lakehead-${name}`, threshold, "GreaterThanOrEqualToThreshold", "notBreaching"];
+  // The time of executions is in milliseconds.
+  assert.deepEqual(found, [measure("failed-runs", 1), measure("long-runs", 6 * 3600 * 1000), measure("throttled", 10), measure("undelivered", 1)]);
+});
+
 test("a pipeline without any publish for a day is stale, and silence is an alarm", () => {
   const gins = alarms(shipped(PLAIN).template).get("lakehead-stale-gins");
   assert.deepEqual(
