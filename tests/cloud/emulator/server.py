@@ -8,6 +8,7 @@ from werkzeug.serving import make_server
 
 from . import athena, catalogue, conditions, redshift, states
 from .gate import Gate
+from .lambdas import Host
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -25,19 +26,21 @@ class Emulator:
             create_backend_app,
         )
 
+        # Requests are no news, and an error that an execution catches is none either.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
         catalogue.install()
         conditions.install()
         athena.install(polls)
         states.install(pace)
         if postgres is not None:
             redshift.install(postgres, polls)
-        self.gate = Gate(DomainDispatcherApplication(create_backend_app))
-        self._server = make_server(
-            "127.0.0.1", 0, self.gate, threaded=True, request_handler=MotoRequestHandler
-        )
+        self.gate = Gate(DomainDispatcherApplication(create_backend_app), kill=lambda key: self.host.kill(key))
+        self._server = make_server("127.0.0.1", 0, self.gate, threaded=True, request_handler=MotoRequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         os.environ["MOTO_PORT"] = str(self._server.server_port)
+        self.host = Host(self.endpoint)
+        self.host.install()
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def start(self) -> None:
@@ -45,7 +48,8 @@ class Emulator:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends."""
+        """Ends, and with it every process of a function."""
+        self.host.stop()
         self._server.shutdown()
         self._thread.join()
 

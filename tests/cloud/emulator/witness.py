@@ -64,9 +64,14 @@ def witness(principal: str) -> Witness:
     return Witness(journal.note, principal)
 
 
-def principal_of(authorization: str | None) -> str:
-    """Who signed a request, told by the access key of its signature."""
+def signer_of(authorization: str | None) -> str:
+    """The access key of a request's signature; nobody's is `anonymous`."""
     mark = "Credential="
     if not authorization or mark not in authorization:
         return "anonymous"
     return authorization.split(mark, 1)[1].split("/", 1)[0]
+
+
+def principal_of(authorization: str | None) -> str:
+    """Who signed a request; all processes of a function are one principal."""
+    return signer_of(authorization).partition(".")[0]
