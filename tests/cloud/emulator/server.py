@@ -3,10 +3,12 @@
 import logging
 import os
 import threading
+import traceback
 
+from flask import Flask, got_request_exception
 from werkzeug.serving import make_server
 
-from . import athena, catalogue, conditions, redshift, states
+from . import athena, catalogue, conditions, formation, redshift, states
 from .gate import Gate
 from .lambdas import Host
 
@@ -29,8 +31,10 @@ class Emulator:
         # Requests are no news, and an error that an execution catches is none either.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+        got_request_exception.connect(_tell)
         catalogue.install()
         conditions.install()
+        formation.install()
         athena.install(polls)
         states.install(pace)
         if postgres is not None:
@@ -52,6 +56,11 @@ class Emulator:
         self.host.stop()
         self._server.shutdown()
         self._thread.join()
+
+
+def _tell(application: Flask, exception: Exception, **_: object) -> None:
+    """An error of the emulator itself is told where it can be seen; its caller gets status 500 alone."""
+    traceback.print_exception(exception)
 
 
 _ENVIRONMENT = {

@@ -38,7 +38,8 @@ class RuntimeApi:
                 api.ready.set()
                 call = api._calls.get()
                 if call is None:
-                    self._answer(410)
+                    # Nobody is there to hear.
+                    self.close_connection = True
                     return
                 self._answer(
                     200,
