@@ -21,21 +21,23 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 class Stack:
     """A deployed stack."""
 
+    endpoint: str
     template: dict[str, Any]
     grants: dict[str, list[dict[str, Any]]]
     outputs: dict[str, str]
-    # What CloudFormation of the emulator has not made: by API, or not at all.
-    made_by_api: list[str] = field(default_factory=list)
+    # The types of resources that the emulator's CloudFormation has not made.
     left_out: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def input_of(self, schedule: str, scheduled_at: str) -> dict[str, Any]:
         """What a schedule starts the state machine with at an instant."""
-        for resource in self.of_type("AWS::Scheduler::Schedule"):
-            if resource["Properties"]["Name"] == schedule:
-                text: str = resource["Properties"]["Target"]["Input"]
-                return json.loads(text.replace("<aws.scheduler.scheduled-time>", scheduled_at))  # type: ignore[no-any-return]
-        raise LookupError(f"there is no schedule `{schedule}`")
+        found = client("scheduler", self.endpoint).list_schedules(NamePrefix=schedule)["Schedules"]
+        (group,) = {one["GroupName"] for one in found if one["Name"] == schedule}
+        told = client("scheduler", self.endpoint).get_schedule(Name=schedule, GroupName=group)
+        if told["Target"]["Arn"] != self.outputs["StateMachineArn"]:
+            raise LookupError(f"the schedule `{schedule}` starts {told['Target']['Arn']}")
+        text: str = told["Target"]["Input"]
+        return json.loads(text.replace("<aws.scheduler.scheduled-time>", scheduled_at))  # type: ignore[no-any-return]
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """The resources of a type."""
@@ -82,6 +84,7 @@ def deploy(out: Path, endpoint: str) -> Stack:
     if made["StackStatus"] != "CREATE_COMPLETE":
         raise RuntimeError(f"the stack is {made['StackStatus']}: {made.get('StackStatusReason')}")
     stack = Stack(
+        endpoint=endpoint,
         template=template,
         grants=json.loads((out / "grants.json").read_text()),
         outputs={output["OutputKey"]: output["OutputValue"] for output in made.get("Outputs", [])},
@@ -91,7 +94,7 @@ def deploy(out: Path, endpoint: str) -> Stack:
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=NAME)
         for resource in page["StackResourceSummaries"]
     }
-    _complete(stack, there, endpoint)
+    stack.left_out = sorted({resource["Type"] for resource in template["Resources"].values()} - there)
     stack.seconds = time.monotonic() - began
     return stack
 
@@ -118,17 +121,3 @@ def _zipped(folder: Path) -> bytes:
             if path.is_file():
                 archive.write(path, path.relative_to(folder))
     return body.getvalue()
-
-
-def _complete(stack: Stack, there: set[str], endpoint: str) -> None:
-    """Makes what moto's CloudFormation passes over and a run needs."""
-    for kind in sorted({resource["Type"] for resource in stack.template["Resources"].values()} - there):
-        if kind != "AWS::Athena::WorkGroup":
-            stack.left_out.append(kind)
-            continue
-        for resource in stack.of_type(kind):
-            properties = resource["Properties"]
-            configuration = dict(properties["WorkGroupConfiguration"])
-            configuration["ResultConfiguration"] = {"OutputLocation": f"s3://{stack.outputs['BucketName']}/athena/"}
-            client("athena", endpoint).create_work_group(Name=properties["Name"], Configuration=configuration)
-        stack.made_by_api.append(kind)
