@@ -29,8 +29,14 @@ export function makeApp({ here, told }: Told): { app: App; stack: LakeheadStack 
   const app = new App({
     outdir: path("CDK_OUTDIR", "cdk.out"),
     analyticsReporting: false,
-    context: { "@aws-cdk/core:validateAgainstDefaultRules": true },
-    postCliContext: { "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": true, "aws:cdk:disable-version-check": true },
+    postCliContext: {
+      // What is wrong in a resource fails here and not in the middle of a deployment.
+      "@aws-cdk/core:validateAgainstDefaultRules": true,
+      // One statement for all that is said of the same resources: a role's policies have a limit.
+      "@aws-cdk/aws-iam:minimizePolicies": true,
+      // The bucket of access logs is written by a policy, as its objects have no other owners.
+      "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": true,
+    },
   });
   const stack = new LakeheadStack(app, "Lakehead", {
     deployment,

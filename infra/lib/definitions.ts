@@ -18,7 +18,7 @@ export interface Definition {
   readonly rotatingSecrets: readonly string[];
   /** Names of the secrets that its destinations ask for. */
   readonly destinationSecrets: readonly string[];
-  /** The databases that it publishes into; `*` stands for what a run may say. */
+  /** The databases that it publishes into, with parameters in braces. */
   readonly databases: readonly string[];
 }
 
@@ -53,7 +53,7 @@ function readDefinition(name: string, folder: string): Definition {
     sourceSecrets: secrets(rest),
     rotatingSecrets: rotating(rest),
     destinationSecrets: secrets(destinations),
-    databases: databases(written, parameters),
+    databases: databases(written),
   };
 }
 
@@ -94,25 +94,34 @@ function walk(written: unknown, look: (mapping: Record<string, unknown>) => void
   }
 }
 
-function databases(written: Record<string, unknown>, parameters: ReadonlyMap<string, Parameter>): string[] {
+function databases(written: Record<string, unknown>): string[] {
   const lake = object(object(written["destinations"])["lake"])["database"];
   const models = Object.values(object(written["models"])).map((model) => object(model)["database"]);
-  const named = [lake, ...models].filter((name) => typeof name === "string");
-  return [...new Set(named.flatMap((template) => filled(template, parameters)))].sort();
+  return [...new Set([lake, ...models].filter((name) => typeof name === "string"))].sort();
 }
 
-/** Every text that a template may become: `{environment.database}` is one for each value of `environment`. */
-function filled(template: string, parameters: ReadonlyMap<string, Parameter>): string[] {
-  const names = [...template.matchAll(/\{([^}]+)\}/g)].map((match) => match[1]!);
-  const parameter = names[0]?.split(".")[0];
-  if (parameter === undefined) return [template];
-  const values = parameters.get(parameter)?.values ?? new Map([["*", new Map<string, string>()]]);
-  const texts = [...values].map(([value, parts]) =>
-    template
-      .replaceAll(`{${parameter}}`, value)
-      .replace(new RegExp(`\\{${parameter}\\.([^}]+)\\}`, "g"), (_, part: string) => parts.get(part) ?? "*"),
-  );
-  return texts.flatMap((text) => filled(text, parameters));
+/**
+ * The databases of runs to which `fixed` parameters are given: `{environment.database}` is one for each value that
+ * `environment` may have, and `*` stands for what nobody can tell.
+ */
+export function databasesOf(definition: Definition, fixed: Readonly<Record<string, string>>): string[] {
+  return [...new Set(definition.databases.flatMap((template) => filled(template, definition, fixed)))].sort();
+}
+
+function filled(template: string, definition: Definition, fixed: Readonly<Record<string, string>>): string[] {
+  const name = /\{([^}.]+)/.exec(template)?.[1];
+  if (name === undefined) return [template];
+  const known = definition.parameters.get(name)?.values ?? null;
+  const given = fixed[name];
+  const values = given !== undefined ? [given] : known !== null ? [...known.keys()] : ["*"];
+  return values.flatMap((value) => {
+    const parts = known?.get(value);
+    const text = template.replace(/\{([^}.]+)(?:\.([^}]+))?\}/g, (whole, of: string, part: string | undefined) => {
+      if (of !== name) return whole;
+      return part === undefined ? value : parts?.get(part) ?? "*";
+    });
+    return filled(text, definition, fixed);
+  });
 }
 
 function object(value: unknown): Record<string, unknown> {

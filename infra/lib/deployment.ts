@@ -1,7 +1,7 @@
 // The deployment: what a person decides about a stack, read from `deployment.yaml` and checked.
 
 import { readFileSync } from "node:fs";
-import type { Definition } from "./definitions.js";
+import { type Definition, databasesOf } from "./definitions.js";
 import { meant, type Written, WrittenFile } from "./written.js";
 
 /** The functions, each the name of a folder in `functions/`. */
@@ -28,6 +28,8 @@ export interface PipelineSchedule {
 /** A pipeline as it is deployed. */
 export interface DeployedPipeline {
   readonly definition: Definition;
+  /** The databases that it may publish into. */
+  readonly databases: readonly string[];
   readonly schedules: readonly PipelineSchedule[];
   /** Within how many hours a publish is expected; none where nobody waits for it. */
   readonly publishedWithinHours: number | null;
@@ -160,16 +162,21 @@ function pipeline(file: WrittenFile, definition: Definition, written: Written | 
   const params = parameters(fields.params, definition);
   const common = { params, paused: fields.paused?.truth() ?? false };
   const schedules = schedulesOf(definition, fields.schedules, common);
+  // What is wrong with a pipeline that the file does not name is at its beginning.
+  const refuse = (fact: string, remedy: string) => (written === undefined ? file.add(0, fact, remedy) : written.refuse(fact, remedy));
+  const at = `pipelines.${definition.name}`;
   for (const schedule of schedules.filter((schedule) => !schedule.paused)) {
-    const address = schedule.params["base_url"] ?? definition.parameters.get("base_url")?.default ?? "";
-    if (/^https?:\/\/[^/]*\.example(\/|:|$)/.test(address)) {
-      const fact = `the schedule \`${schedule.name}\` would ask ${address}, an address that can't be anybody's`;
-      const remedy = `give \`pipelines.${definition.name}.params.base_url\`, or say \`paused: true\``;
-      if (written !== undefined) written.refuse(fact, remedy);
-      else file.add(0, fact, remedy);
+    for (const [name, parameter] of definition.parameters) {
+      const value = schedule.params[name] ?? parameter.default;
+      if (value === null) refuse(`the schedule \`${schedule.name}\` does not say what \`${name}\` is`, `give \`${at}.params.${name}\``);
+      else if (/^https?:\/\/[^/]*\.example(\/|:|$)/.test(value)) {
+        refuse(`the schedule \`${schedule.name}\` would ask ${value}, which is nobody's address`, `give \`${at}.params.${name}\`, or say \`paused: true\``);
+      }
     }
   }
-  return { definition, schedules, publishedWithinHours: freshness(file, definition, schedules, fields.published_within_hours), rawPagesDays: days };
+  const databases = databasesOf(definition, params);
+  if (databases.includes("*")) refuse(`\`${definition.name}\` may publish into any database`, `give the parameter in its name a value in \`${at}.params\``);
+  return { definition, databases, schedules, publishedWithinHours: freshness(file, definition, schedules, fields.published_within_hours), rawPagesDays: days };
 }
 
 function parameters(written: Written | undefined, definition: Definition): Record<string, string> {

@@ -8,9 +8,9 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { type Architecture, codeFolder } from "./assets.js";
 import { type Deployment, type FunctionName, FUNCTIONS } from "./deployment.js";
-import { type Grant, grants, type Places } from "./grants.js";
+import { type FunctionGrant, grants, type Places } from "./grants.js";
 import type { Egress } from "./network.js";
-import { allow, arn, statements } from "./roles.js";
+import { allow, arn } from "./roles.js";
 
 /** The functions that call sources, and so leave by the fixed address where there is one. */
 export const CALLS_SOURCES: readonly FunctionName[] = ["plan", "fetch-page"];
@@ -29,7 +29,7 @@ export interface FunctionsProps {
 export class Functions extends Construct {
   readonly all: Readonly<Record<FunctionName, lambda.Function>>;
   readonly logGroups: Readonly<Record<FunctionName, logs.LogGroup>>;
-  readonly granted: Readonly<Record<FunctionName, Grant[]>>;
+  readonly granted: Readonly<Record<FunctionName, FunctionGrant[]>>;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
@@ -55,7 +55,7 @@ export function logGroupName(deployment: Deployment, name: FunctionName): string
   return `/aws/lambda/${functionName(deployment, name)}`;
 }
 
-function one(scope: Construct, name: FunctionName, granted: readonly Grant[], props: FunctionsProps) {
+function one(scope: Construct, name: FunctionName, granted: readonly FunctionGrant[], props: FunctionsProps) {
   const { deployment } = props;
   const size = deployment.functions[name];
   const id = upperCamelCase(name);
@@ -68,7 +68,7 @@ function one(scope: Construct, name: FunctionName, granted: readonly Grant[], pr
   if (props.databaseRole !== null && granted.some((grant) => grant.by === "redshift")) {
     Tags.of(role).add("RedshiftDbRoles", props.databaseRole);
   }
-  const policy = allow(scope, `${id}May`, role, statements(granted));
+  const policy = allow(scope, `${id}May`, role, granted);
   const log = new logs.LogGroup(scope, `${id}Log`, {
     logGroupName: logGroupName(deployment, name),
     retention: deployment.logDays,
@@ -105,8 +105,14 @@ function mayJoin(scope: Construct, name: FunctionName, role: iam.Role, deploymen
     "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
   ];
   const code = arn(scope, "lambda", `function:${functionName(deployment, name)}`);
-  return allow(scope, `${upperCamelCase(name)}MayJoin`, role, [
-    new iam.PolicyStatement({ actions, resources: ["*"] }),
-    new iam.PolicyStatement({ effect: iam.Effect.DENY, actions, resources: ["*"], conditions: { ArnEquals: { "lambda:SourceFunctionArn": code } } }),
+  const policy = allow(scope, `${upperCamelCase(name)}MayJoin`, role, [
+    { actions, on: ["*"], because: "Lambda joins a function to the network; interfaces that are not there yet have no name" },
   ]);
+  policy.addStatements(new iam.PolicyStatement({
+    effect: iam.Effect.DENY,
+    actions,
+    resources: ["*"],
+    conditions: { ArnEquals: { "lambda:SourceFunctionArn": code } },
+  }));
+  return policy;
 }

@@ -2,19 +2,15 @@
 // the calls that were made in a run, in both directions.
 
 import type { Deployment, FunctionName } from "./deployment.js";
+import type { Grant } from "./roles.js";
 
-/** Actions on resources, and who needs them. */
-export interface Grant {
-  readonly actions: readonly string[];
-  readonly on: readonly string[];
+/** What a function is granted. */
+export interface FunctionGrant extends Grant {
   /**
    * Who makes the calls with the function's role: the function itself; Athena, which reads and writes as whoever
    * started the statement; the Data API of Redshift, likewise; or Lambda, before and after the function.
    */
   readonly by: "function" | "athena" | "redshift" | "lambda";
-  readonly because: string;
-  /** Further conditions, as IAM writes them. */
-  readonly when?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** The resources that grants are about, each an ARN. */
@@ -36,7 +32,7 @@ export interface Places {
 export const STAGING_DATABASE = "lakehead_staging";
 
 /** The grants of every function. */
-export function grants(deployment: Deployment, places: Places): Record<FunctionName, Grant[]> {
+export function grants(deployment: Deployment, places: Places): Record<FunctionName, FunctionGrant[]> {
   const objects = places.keys("objects/*");
   const lake = places.keys("lake/*");
   const exports = places.keys("exports/*");
@@ -46,11 +42,11 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
   const rotating = definitions.flatMap((definition) => definition.rotatingSecrets);
   const ofDestinations = definitions.flatMap((definition) => definition.destinationSecrets);
 
-  const itself = (actions: string[], on: string[], because: string): Grant => ({ actions, on, by: "function", because });
-  const athena = (actions: string[], on: string[], because: string): Grant => ({ actions, on, by: "athena", because });
+  const itself = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "function", because });
+  const athena = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "athena", because });
 
-  const missing = itself(["s3:ListBucket"], [places.bucket], "lists, and a missing object is answered by 404 instead of 403");
-  const keeps = itself(["s3:GetObject", "s3:PutObject"], [objects], "what the run and the steps before left, and its own");
+  const missing = itself(["s3:ListBucket"], [places.bucket], "it lists, and a missing object is answered by 404 instead of 403");
+  const keeps = itself(["s3:GetObject", "s3:PutObject"], [objects], "it reads what the steps before left, and leaves its own");
   const uploads = (on: string[]) => itself(["s3:AbortMultipartUpload"], on, "an upload in parts that breaks off is taken back");
   const reads = (names: string[]) => secrets(READS, names, "the secrets that definitions name");
   const replaces = (names: string[]) => secrets(REPLACES, names, "refresh tokens that their source replaces");
@@ -64,16 +60,16 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       [places.workgroup],
       "checks, models and exports are statements of Athena",
     ),
-    athena(["s3:GetBucketLocation"], [places.bucket], "where results go"),
-    athena(["s3:ListBucket"], [places.bucket], "which files there are"),
-    athena(["s3:GetObject"], [lake], "tables"),
+    athena(["s3:GetBucketLocation"], [places.bucket], "it asks where the bucket is"),
+    athena(["s3:ListBucket"], [places.bucket], "it looks which files there are"),
+    athena(["s3:GetObject"], [lake], "statements read tables"),
     athena(
       ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
       [results],
-      "results of statements",
+      "statements leave their results",
     ),
-    athena(["s3:ListBucketMultipartUploads"], [places.bucket], "results of statements"),
-    athena(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], [...places.catalogue], "what tables are made of"),
+    athena(["s3:ListBucketMultipartUploads"], [places.bucket], "results are written in parts"),
+    athena(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], [...places.catalogue], "statements ask what tables are made of"),
     athena(["glue:GetDatabase"], [...places.defaultDatabase], "it looks for the database `default` first"),
   ];
   const catalogue = itself(
@@ -104,7 +100,7 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
     publish: [
       keeps,
       missing,
-      itself(["s3:GetObject", "s3:PutObject"], [lake], "the pointer of a database, versions, and lists of files"),
+      itself(["s3:GetObject", "s3:PutObject"], [lake], "it swaps pointers, and writes versions and lists of files"),
       ...reads(ofDestinations),
       ...sql,
       catalogue,
@@ -114,9 +110,9 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
     refresh: [
       keeps,
       missing,
-      itself(["s3:GetObject", "s3:PutObject"], [lake], "the pointer of a database, versions, and lists of files"),
-      itself(["s3:GetObject"], [results], "the rows of an export"),
-      itself(["s3:GetObject", "s3:PutObject"], [exports], "files for others"),
+      itself(["s3:GetObject", "s3:PutObject"], [lake], "it swaps pointers, and writes versions and lists of files"),
+      itself(["s3:GetObject"], [results], "exports are made of results"),
+      itself(["s3:GetObject", "s3:PutObject"], [exports], "exports are files for others"),
       uploads([exports]),
       ...reads(ofDestinations),
       ...sql,
@@ -130,9 +126,9 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
 }
 
 /** What Lambda itself does with a function's role. */
-function runtimeGrants(name: FunctionName, deployment: Deployment, places: Places): Grant[] {
-  const lambda = (actions: string[], on: string[], because: string): Grant => ({ actions, on, by: "lambda", because });
-  const logs = lambda(["logs:CreateLogStream", "logs:PutLogEvents"], [places.logs(name)], "the function's log");
+function runtimeGrants(name: FunctionName, deployment: Deployment, places: Places): FunctionGrant[] {
+  const lambda = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "lambda", because });
+  const logs = lambda(["logs:CreateLogStream", "logs:PutLogEvents"], [places.logs(name)], "it writes the log of the function");
   const traces = lambda(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"], "traces are no resources");
   return deployment.tracing ? [logs, traces] : [logs];
 }
@@ -141,7 +137,7 @@ const READS = { "secrets-manager": "secretsmanager:GetSecretValue", "parameter-s
 const REPLACES = { "secrets-manager": "secretsmanager:PutSecretValue", "parameter-store": "ssm:PutParameter" };
 
 /** Statements in Redshift, by its Data API; none where there is no Redshift. */
-function redshiftGrants({ redshiftWorkgroup }: Places): Grant[] {
+function redshiftGrants({ redshiftWorkgroup }: Places): FunctionGrant[] {
   if (redshiftWorkgroup === null) return [];
   return [
     {

@@ -58,9 +58,9 @@ function readsTheLake(scope: Construct, name: string, bucket: s3.Bucket): iam.Ro
     description: `Lets Redshift read the lake of ${Stack.of(scope).stackName}, for ${name}.`,
   });
   allow(scope, "May", role, [
-    new iam.PolicyStatement({ actions: ["s3:GetObject"], resources: [bucket.arnForObjects("lake/*")] }),
-    new iam.PolicyStatement({ actions: ["s3:ListBucket"], resources: [bucket.bucketArn], conditions: { StringLike: { "s3:prefix": "lake/*" } } }),
-    new iam.PolicyStatement({ actions: ["s3:GetBucketLocation"], resources: [bucket.bucketArn] }),
+    { actions: ["s3:GetObject"], on: [bucket.arnForObjects("lake/*")], because: "COPY reads parts in the lake" },
+    { actions: ["s3:ListBucket"], on: [bucket.bucketArn], because: "COPY looks for parts in the lake", when: { StringLike: { "s3:prefix": "lake/*" } } },
+    { actions: ["s3:GetBucketLocation"], on: [bucket.bucketArn], because: "COPY asks where the bucket is" },
   ]);
   return role;
 }

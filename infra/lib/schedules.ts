@@ -1,6 +1,6 @@
 // Schedules: each starts a run of one pipeline at its hour, in its time zone.
 
-import { Duration } from "aws-cdk-lib";
+import { Duration, Validations } from "aws-cdk-lib";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as scheduler from "aws-cdk-lib/aws-scheduler";
 import * as sqs from "aws-cdk-lib/aws-sqs";
@@ -23,14 +23,15 @@ export class Schedules extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
+    Validations.of(this.undelivered).acknowledge({ id: "AwsSolutions-SQS3", reason: "this is itself the dead-letter queue, of the schedules" });
     const group = new scheduler.CfnScheduleGroup(this, "Group", { name });
     const role = new iam.Role(this, "Role", {
       assumedBy: serviceOfThisAccount("scheduler.amazonaws.com", arn(this, "scheduler", `schedule-group/${name}`)),
       description: `Starts runs of ${name} at their hours.`,
     });
     const may = allow(this, "May", role, [
-      new iam.PolicyStatement({ actions: ["states:StartExecution"], resources: [machine.stateMachineArn] }),
-      new iam.PolicyStatement({ actions: ["sqs:SendMessage"], resources: [this.undelivered.queueArn] }),
+      { actions: ["states:StartExecution"], on: [machine.stateMachineArn], because: "a schedule starts runs" },
+      { actions: ["sqs:SendMessage"], on: [this.undelivered.queueArn], because: "what it could not start is kept" },
     ]);
     for (const pipeline of pipelines) {
       for (const schedule of pipeline.schedules) {

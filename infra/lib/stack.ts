@@ -95,7 +95,7 @@ export class LakeheadStack extends Stack {
 
 /** The ARNs that grants are about. */
 function places(scope: Stack, deployment: Deployment, made: { bucket: string; workgroup: string; redshift: Redshift | null }): Places {
-  const databases = [STAGING_DATABASE, ...new Set(deployment.pipelines.flatMap(({ definition }) => definition.databases))];
+  const databases = [STAGING_DATABASE, ...new Set(deployment.pipelines.flatMap(({ databases }) => databases))];
   const catalogue = arn(scope, "glue", "catalog");
   const secrets = {
     // Secrets Manager puts six characters of its own behind a name.

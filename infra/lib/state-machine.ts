@@ -10,7 +10,7 @@ import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { type Deployment, type FunctionName, FUNCTIONS } from "./deployment.js";
 import { upperCamelCase } from "./functions.js";
-import { allow, arn, serviceOfThisAccount } from "./roles.js";
+import { allow, arn, type Grant, serviceOfThisAccount } from "./roles.js";
 
 /** The machine that laptops run too. */
 export const ASL = new URL("../pipeline.asl.json", import.meta.url);
@@ -47,46 +47,46 @@ export class StateMachine extends Construct {
   }
 }
 
-function runs(functions: Readonly<Record<FunctionName, lambda.Function>>): iam.PolicyStatement[] {
-  return [new iam.PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: FUNCTIONS.map((name) => functions[name].functionArn) })];
+function runs(functions: Readonly<Record<FunctionName, lambda.Function>>): Grant[] {
+  return [{ actions: ["lambda:InvokeFunction"], on: FUNCTIONS.map((name) => functions[name].functionArn), because: "its tasks are these functions" }];
 }
 
-/** The Map reads the list of slices and writes what became of each. */
-function readsAndWrites(bucket: s3.Bucket): iam.PolicyStatement[] {
+function readsAndWrites(bucket: s3.Bucket): Grant[] {
   return [
-    new iam.PolicyStatement({ actions: ["s3:GetObject"], resources: [bucket.arnForObjects("objects/runs/*/slices.jsonl")] }),
-    new iam.PolicyStatement({
+    { actions: ["s3:GetObject"], on: [bucket.arnForObjects("objects/runs/*/slices.jsonl")], because: "the Map reads the slices of any run" },
+    {
       actions: ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
-      resources: [bucket.arnForObjects("objects/runs/*/map/*")],
-    }),
+      on: [bucket.arnForObjects("objects/runs/*/map/*")],
+      because: "the Map writes what became of the slices of any run",
+    },
   ];
 }
 
-/** Deliveries of logs, and traces, are no resources. */
-function logsAndTraces(): iam.PolicyStatement[] {
+function logsAndTraces(): Grant[] {
   return [
-    new iam.PolicyStatement({
+    {
       actions: [
         "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
         "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
       ],
-      resources: ["*"],
-    }),
-    new iam.PolicyStatement({
+      on: ["*"],
+      because: "deliveries of logs are no resources",
+    },
+    {
       actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
-      resources: ["*"],
-    }),
+      on: ["*"],
+      because: "traces are no resources",
+    },
   ];
 }
 
 /** A distributed Map starts, follows, stops and redrives executions of its own machine. */
-function branches(scope: Construct, name: string): iam.PolicyStatement[] {
+function branches(scope: Construct, name: string): Grant[] {
+  const executions = [arn(scope, "states", `execution:${name}:*`), arn(scope, "states", `execution:${name}/*:*`)];
+  const because = "the branches of the Map are executions of the machine's own";
   return [
-    new iam.PolicyStatement({ actions: ["states:StartExecution"], resources: [arn(scope, "states", `stateMachine:${name}`)] }),
-    new iam.PolicyStatement({
-      actions: ["states:DescribeExecution", "states:StopExecution"],
-      resources: [arn(scope, "states", `execution:${name}:*`), arn(scope, "states", `execution:${name}/*:*`)],
-    }),
-    new iam.PolicyStatement({ actions: ["states:RedriveExecution"], resources: [arn(scope, "states", `execution:${name}/*:*`)] }),
+    { actions: ["states:StartExecution"], on: [arn(scope, "states", `stateMachine:${name}`)], because },
+    { actions: ["states:DescribeExecution", "states:StopExecution"], on: executions, because },
+    { actions: ["states:RedriveExecution"], on: executions.slice(1), because },
   ];
 }
