@@ -35,10 +35,9 @@ class Emulator:
         catalogue.install()
         conditions.install()
         formation.install()
-        athena.install(polls)
+        self.queries = athena.install(polls)
         states.install(pace)
-        if postgres is not None:
-            redshift.install(postgres, polls)
+        self.statements = None if postgres is None else redshift.install(postgres, polls)
         self.gate = Gate(DomainDispatcherApplication(create_backend_app), kill=lambda key: self.host.kill(key))
         self._server = make_server("127.0.0.1", 0, self.gate, threaded=True, request_handler=MotoRequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
