@@ -99,7 +99,9 @@ pub fn read_header(reader: &mut impl Read) -> io::Result<ChunkHeader> {
     let mut frame = [0; FRAME_BYTES as usize];
     reader.read_exact(&mut frame)?;
     let mut header = Vec::new();
-    reader.take(header_bytes(&frame)?).read_to_end(&mut header)?;
+    reader
+        .take(header_bytes(&frame)?)
+        .read_to_end(&mut header)?;
     serde_json::from_slice(&header).map_err(|error| broken(&error.to_string()))
 }
 

@@ -6,7 +6,7 @@ import threading
 
 from werkzeug.serving import make_server
 
-from . import athena, catalogue, conditions, redshift
+from . import athena, catalogue, conditions, redshift, states
 from .gate import Gate
 
 ACCOUNT = "123456789012"
@@ -16,7 +16,7 @@ REGION = "eu-west-1"
 class Emulator:
     """A running endpoint; it lives until it is stopped."""
 
-    def __init__(self, postgres: str | None = None, polls: int = 2):
+    def __init__(self, postgres: str | None = None, polls: int = 2, pace: float = 1.0):
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from moto.moto_server.werkzeug_app import (
@@ -29,6 +29,7 @@ class Emulator:
         catalogue.install()
         conditions.install()
         athena.install(polls)
+        states.install(pace)
         if postgres is not None:
             redshift.install(postgres, polls)
         self.gate = Gate(DomainDispatcherApplication(create_backend_app))

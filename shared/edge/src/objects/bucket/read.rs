@@ -34,7 +34,11 @@ impl Bucket {
         let answer = match get.send().await {
             Ok(answer) => answer,
             // Of an empty object there is no first byte.
-            Err(error) if error.raw_response().is_some_and(|a| a.status().as_u16() == 416) => {
+            Err(error)
+                if error
+                    .raw_response()
+                    .is_some_and(|a| a.status().as_u16() == 416) =>
+            {
                 return Ok(Vec::new());
             }
             Err(error) => return Err(self.failed("GetObject", key, error)),

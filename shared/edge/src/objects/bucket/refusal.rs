@@ -1,7 +1,7 @@
 //! Why S3 did not do what it was asked for, and who may change that.
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use pipeline::fault::Kind;
 
 use super::{Bucket, Error};

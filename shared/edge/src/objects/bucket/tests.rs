@@ -6,8 +6,6 @@ use crate::emulator::{Emulator, Fate, Wire, aws};
 use crate::objects::{Error, Objects, conformance};
 use pipeline::fault::{Fault, Kind};
 
-use super::*;
-
 const BUCKET: &str = "lakehead-tests";
 const PUT: &str = "PUT ";
 
@@ -52,7 +50,10 @@ async fn stores_of_one_bucket_share_nothing_but_what_is_copied() {
     );
     // As one request copies no more than 5 GiB.
     let content: Vec<u8> = (0..11 << 20).map(|at: u32| (at % 251) as u8).collect();
-    objects.put("large", content.clone()).await.expect("written");
+    objects
+        .put("large", content.clone())
+        .await
+        .expect("written");
     let (Objects::Bucket(from), Objects::Bucket(to)) = (&objects, &lake) else {
         panic!("buckets")
     };
@@ -112,14 +113,26 @@ async fn a_write_whose_answer_was_lost_is_known_as_our_own() {
     let second = over.swap("swapped", Some(&first), "2").await;
     let second = second.expect("ours");
     assert!(wire.is_used_up());
-    let (content, tag) = plain.get_tagged("swapped").await.expect("read").expect("there");
+    let (content, tag) = plain
+        .get_tagged("swapped")
+        .await
+        .expect("read")
+        .expect("there");
     assert_eq!((&content[..], tag), (&b"2"[..], second.clone()));
     let wire = Wire::to(&emulator, PUT, &lost);
-    let stale = objects(&wire.endpoint).swap("swapped", Some(&first), "2");
-    assert!(matches!(stale.await, Err(Error::Changed(_))));
+    let stale = objects(&wire.endpoint);
+    let stale = stale.swap("swapped", Some(&first), "2").await;
+    assert!(matches!(stale, Err(Error::Changed(_))), "{stale:?}");
     // And an upload in parts, whose end was not heard of.
-    let wire = Wire::to(&emulator, "POST /lakehead-tests/objects/large?uploadId", &lost);
-    let mut upload = objects(&wire.endpoint).upload("large").await.expect("begun");
+    let wire = Wire::to(
+        &emulator,
+        "POST /lakehead-tests/objects/large?uploadId",
+        &lost,
+    );
+    let mut upload = objects(&wire.endpoint)
+        .upload("large")
+        .await
+        .expect("begun");
     upload.write_all(&vec![1; 9 << 20]).expect("written");
     upload.commit_new().await.expect("ours");
     assert!(wire.is_used_up(), "{:?}", wire.carried());
@@ -133,7 +146,11 @@ async fn a_conflict_is_tried_again_and_so_is_what_slows_down() {
     for fates in [
         &[conflict, conflict, Fate::Passes][..],
         &[Fate::Refused(503, "SlowDown"), Fate::Passes],
-        &[Fate::Refused(500, "InternalError"), conflict, Fate::Unanswered],
+        &[
+            Fate::Refused(500, "InternalError"),
+            conflict,
+            Fate::Unanswered,
+        ],
     ] {
         let wire = Wire::to(&emulator, PUT, fates);
         let store = objects(&wire.endpoint);
@@ -154,7 +171,12 @@ async fn a_fault_says_who_may_change_it_and_how() {
         fault
     };
     for (fate, times, kind, said) in [
-        (Fate::Refused(503, "SlowDown"), 3, Kind::Transient, "SlowDown"),
+        (
+            Fate::Refused(503, "SlowDown"),
+            3,
+            Kind::Transient,
+            "SlowDown",
+        ),
         (Fate::Unanswered, 3, Kind::Transient, "it may pass"),
         (
             Fate::Refused(403, "AccessDenied"),
@@ -174,7 +196,12 @@ async fn a_fault_says_who_may_change_it_and_how() {
             Kind::BadDefinition,
             "set AWS_REGION to the region of the bucket",
         ),
-        (Fate::Refused(400, "EntityTooLarge"), 1, Kind::Bug, "EntityTooLarge"),
+        (
+            Fate::Refused(400, "EntityTooLarge"),
+            1,
+            Kind::Bug,
+            "EntityTooLarge",
+        ),
     ] {
         let fault = told(fate, times).await;
         assert_eq!(fault.kind, kind, "{fault}");

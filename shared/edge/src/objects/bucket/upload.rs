@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -60,8 +60,9 @@ impl Bucket {
     pub(super) async fn begin(&self, key: &str, writer: &str) -> Result<String, Error> {
         let create = self.s3().create_multipart_upload().bucket(&*self.name);
         let create = create.key(self.whole(key)).metadata(super::WRITER, writer);
-        // Each part is sent with its sum, and the whole is completed with all of them.
+        // Each part is sent with its sum, and S3 makes that of the whole of them, which readers compare with.
         let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32);
+        let create = create.checksum_type(ChecksumType::FullObject);
         let begun = create.send().await;
         let begun = begun.map_err(|error| self.failed("PutObject", key, error))?;
         let unnamed = || std::io::Error::other("S3 did not name the upload");
