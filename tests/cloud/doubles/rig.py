@@ -19,6 +19,7 @@ def emulator() -> Emulator:
     """The emulator; it ends with the process."""
     made = Emulator(postgres=postgres().dsn)
     made.start()
+    atexit.register(made.stop)
     return made
 
 

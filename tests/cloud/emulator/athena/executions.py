@@ -106,7 +106,7 @@ class Executions:
             output=output,
             enforced=enforced,
             copies=self._copies,
-            witness=witness(principal),
+            witness=witness(principal, via="athena"),
         )
         threading.Thread(target=self._run, args=(execution, setting), daemon=True).start()
         return execution

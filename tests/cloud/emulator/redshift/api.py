@@ -103,7 +103,7 @@ class Statements:
         token = request.get("ClientToken")
         same = json.dumps({name: value for name, value in request.items() if name != "ClientToken"}, sort_keys=True)
         # The Data API gets itself a password of the workgroup with its caller's permission.
-        witness(principal).saw("redshift-serverless", "GetCredentials", request.get("WorkgroupName", ""))
+        witness(principal, via="redshift").saw("redshift-serverless", "GetCredentials", request.get("WorkgroupName", ""))
         with self._lock:
             if token in self._tokens:
                 before, known = self._tokens[token]
@@ -118,6 +118,10 @@ class Statements:
                 self._tokens[token] = (same, statement.id)
         threading.Thread(target=statement.run, daemon=True).start()
         return statement
+
+    def all(self) -> list[Statement]:
+        """Every call so far."""
+        return list(self._statements.values())
 
     def find(self, identifier: str) -> tuple[Statement, int]:
         """A statement by its id, and which of a batch is meant by `id:2`."""
@@ -145,9 +149,8 @@ def _check(request: dict[str, Any], statements: list[str]) -> None:
         raise refused(f"1 validation error detected: 'clientToken' has more than {LONGEST_TOKEN} characters")
 
 
-def install(dsn: str, polls: int) -> None:
+def install(statements: Statements) -> None:
     """Puts the double in the place of moto's answers."""
-    statements = Statements(dsn, polls)
     Answer = tuple[int, dict[str, str], str]
 
     def answer(value: dict[str, Any]) -> Answer:

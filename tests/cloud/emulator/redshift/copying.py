@@ -153,7 +153,7 @@ def _columns(copy: Copy, cursor: psycopg.Cursor[Any]) -> list[Column]:
 
 def _objects(copy: Copy, role: str) -> Iterator[tuple[str, bytes]]:
     """What is copied: the objects of a manifest, or all below a prefix."""
-    seen = witness(f"role:{role}")
+    seen = witness(f"role:{role}", via="redshift")
     bucket, key = buckets.split(copy.source)
     if "MANIFEST" not in copy.options:
         seen.saw("s3", "ListBucket", bucket)

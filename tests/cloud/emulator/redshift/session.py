@@ -103,6 +103,7 @@ class Transaction:
         self._statements = statements
         self._parameters = parameters
         self._connection: psycopg.Connection[Any] | None = None
+        self._cancelled = threading.Event()
         self.results: list[Result] = []
 
     def run(self) -> None:
@@ -113,6 +114,8 @@ class Transaction:
             self._connection = connection
             try:
                 for sql, text in zip(self._statements, translated, strict=True):
+                    if self._cancelled.is_set():
+                        raise StatementFailed("Query cancelled on user's request")
                     self.results.append(self._one(sql, text, cursor))
                 connection.commit()
             except psycopg.Error as error:
@@ -120,7 +123,8 @@ class Transaction:
                 raise StatementFailed(detail) from error
 
     def cancel(self) -> None:
-        """Breaks it off."""
+        """Breaks it off, also before it has begun."""
+        self._cancelled.set()
         if self._connection is not None:
             self._connection.cancel()
 
