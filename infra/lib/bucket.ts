@@ -7,7 +7,7 @@ import { Construct } from "constructs";
 import type { Deployment } from "./deployment.js";
 
 /** What is created once or swapped by compare-and-swap, and must not be written in any other way. */
-const SWAPPED = ["lake/*/_current.json", "objects/ledger/*", "objects/bookmarks/*", "objects/triggers/*"];
+const SWAPPED = ["lake/*/_current.json", "objects/ledger/*", "objects/bookmarks/*", "objects/locks/*", "objects/triggers/*"];
 
 /** For how long what was replaced or deleted can be brought back. */
 const SECOND_THOUGHTS = Duration.days(30);

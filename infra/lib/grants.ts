@@ -55,8 +55,9 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
   const asks = [...reads(ofSources), ...replaces(rotating)];
 
   const sql = [
+    itself(["s3:PutObject"], [results], "it lists the files of staged tables for Athena"),
     itself(
-      ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"],
+      ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
       [places.workgroup],
       "checks, models and exports are statements of Athena",
     ),
@@ -75,14 +76,13 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
   const catalogue = itself(
     [
       "glue:GetDatabase", "glue:CreateDatabase",
-      "glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable",
+      "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable",
       "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition", "glue:BatchDeletePartition",
     ],
     [...places.catalogue],
     "tables as Athena and others see them, and staged ones while they are checked",
   );
   const redshift = redshiftGrants(places);
-
   const runtime = (name: FunctionName) => runtimeGrants(name, deployment, places);
 
   return {
@@ -94,7 +94,6 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       missing,
       itself(["s3:GetObject", "s3:PutObject"], [lake], "parts are copied into the lake by S3 itself"),
       ...reads(ofDestinations),
-      ...redshift,
       ...runtime("load"),
     ],
     publish: [
@@ -111,7 +110,6 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       keeps,
       missing,
       itself(["s3:GetObject", "s3:PutObject"], [lake], "it swaps pointers, and writes versions and lists of files"),
-      itself(["s3:GetObject"], [results], "exports are made of results"),
       itself(["s3:GetObject", "s3:PutObject"], [exports], "exports are files for others"),
       uploads([exports]),
       ...reads(ofDestinations),
@@ -137,9 +135,15 @@ const READS = { "secrets-manager": "secretsmanager:GetSecretValue", "parameter-s
 const REPLACES = { "secrets-manager": "secretsmanager:PutSecretValue", "parameter-store": "ssm:PutParameter" };
 
 /** Statements in Redshift, by its Data API; none where there is no Redshift. */
-function redshiftGrants({ redshiftWorkgroup }: Places): FunctionGrant[] {
+function redshiftGrants({ redshiftWorkgroup, keys }: Places): FunctionGrant[] {
   if (redshiftWorkgroup === null) return [];
   return [
+    {
+      actions: ["s3:DeleteObject"],
+      on: [keys("objects/runs/*/statements/*")],
+      by: "function",
+      because: "the note of a statement that failed is taken back, so that it is started anew",
+    },
     {
       actions: ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"],
       on: [redshiftWorkgroup],

@@ -25,12 +25,12 @@ test("what is no longer needed goes by itself", () => {
   ]);
 });
 
-test("pointers, ledger and bookmarks can't be written without saying what they replace", () => {
+test("pointers, ledger, bookmarks and locks can't be written without saying what they replace", () => {
   const { template } = shipped(PLAIN);
   const [name] = data(template);
   const policy = ofType(template, "AWS::S3::BucketPolicy").find(([, { Properties }]) => text(Properties.Bucket) === `\${${name}}`)!;
   const statement = policy[1].Properties.PolicyDocument.Statement.find(({ Sid }: { Sid?: string }) => Sid === "SwappedOnly");
   assert.equal(statement.Effect, "Deny");
   assert.deepEqual(statement.Condition, { Null: { "s3:if-match": "true", "s3:if-none-match": "true" } });
-  assert.deepEqual(statement.Resource.map(text).map((arn: string) => arn.replace(/^.*?\//, "")).sort(), ["lake/*/_current.json", "objects/bookmarks/*", "objects/ledger/*", "objects/triggers/*"]);
+  assert.deepEqual(statement.Resource.map(text).map((arn: string) => arn.replace(/^.*?\//, "")).sort(), ["lake/*/_current.json", "objects/bookmarks/*", "objects/ledger/*", "objects/locks/*", "objects/triggers/*"]);
 });

@@ -20,12 +20,12 @@ test("Redshift is private, encrypted on the way, and makes its password itself",
   assert.equal(namespace.AdminUserPassword, undefined);
 });
 
-test("its role reads the lake and nothing else, for users of this account", () => {
+test("its role reads what runs have typed and nothing else, for users of this account", () => {
   const { template } = shipped(FULL);
   const [name, role] = ofType(template, "AWS::IAM::Role").find(([name]) => name.startsWith("Redshift"))!;
   const policy = ofType(template, "AWS::IAM::Policy").find(([, { Properties }]) => Properties.Roles.some((one: unknown) => text(one) === `\${${name}}`))!;
   const objects = policy[1].Properties.PolicyDocument.Statement.find(({ Action }: any) => Action === "s3:GetObject");
-  assert.match(text(objects.Resource), /\/lake\/\*$/);
+  assert.match(text(objects.Resource), /\/objects\/runs\/\*$/);
   for (const { Condition } of role.Properties.AssumeRolePolicyDocument.Statement) {
     assert.match(text(Condition.StringLike["sts:ExternalId"]), /:dbuser:serverless-\$\{AWS::AccountId\}-\*\/\*$/);
   }
@@ -33,7 +33,7 @@ test("its role reads the lake and nothing else, for users of this account", () =
 
 test("the functions that publish into it say which role of the database they have", () => {
   const roles = ofType(shipped(FULL).template, "AWS::IAM::Role").filter(([, { Properties }]) => (Properties.Tags ?? []).some(({ Key }: any) => Key === "RedshiftDbRoles"));
-  assert.deepEqual(roles.map(([name]) => name.replace(/Role[0-9A-F]*$/, "")), ["FunctionsLoad", "FunctionsPublish", "FunctionsRefresh"]);
+  assert.deepEqual(roles.map(([name]) => name.replace(/Role[0-9A-F]*$/, "")), ["FunctionsPublish", "FunctionsRefresh"]);
 });
 
 test("nothing of the network is looked up: the zones are whatever the region has", () => {
