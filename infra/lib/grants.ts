@@ -42,16 +42,37 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
   const rotating = definitions.flatMap((definition) => definition.rotatingSecrets);
   const ofDestinations = definitions.flatMap((definition) => definition.destinationSecrets);
 
-  const itself = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "function", because });
-  const athena = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "athena", because });
+  const itself = (actions: string[], on: string[], because: string): FunctionGrant => ({
+    actions,
+    on,
+    by: "function",
+    because,
+  });
+  const athena = (actions: string[], on: string[], because: string): FunctionGrant => ({
+    actions,
+    on,
+    by: "athena",
+    because,
+  });
 
-  const missing = itself(["s3:ListBucket"], [places.bucket], "it lists, and a missing object is answered by 404 instead of 403");
-  const keeps = itself(["s3:GetObject", "s3:PutObject"], [objects], "it reads what the steps before left, and leaves its own");
-  const uploads = (on: string[]) => itself(["s3:AbortMultipartUpload"], on, "an upload in parts that breaks off is taken back");
+  const missing = itself(
+    ["s3:ListBucket"],
+    [places.bucket],
+    "it lists, and a missing object is answered by 404 instead of 403",
+  );
+  const keeps = itself(
+    ["s3:GetObject", "s3:PutObject"],
+    [objects],
+    "it reads what the steps before left, and leaves its own",
+  );
+  const uploads = (on: string[]) =>
+    itself(["s3:AbortMultipartUpload"], on, "an upload in parts that breaks off is taken back");
   const reads = (names: string[]) => secrets(READS, names, "the secrets that definitions name");
   const replaces = (names: string[]) => secrets(REPLACES, names, "refresh tokens that their source replaces");
   const secrets = (actions: typeof READS, names: string[], because: string) =>
-    names.length === 0 ? [] : [itself([actions[deployment.secretStore]], [...new Set(names)].map(places.secret), because)];
+    names.length === 0
+      ? []
+      : [itself([actions[deployment.secretStore]], [...new Set(names)].map(places.secret), because)];
   const asks = [...reads(ofSources), ...replaces(rotating)];
 
   const sql = [
@@ -70,14 +91,26 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       "statements leave their results",
     ),
     athena(["s3:ListBucketMultipartUploads"], [places.bucket], "results are written in parts"),
-    athena(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], [...places.catalogue], "statements ask what tables are made of"),
+    athena(
+      ["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"],
+      [...places.catalogue],
+      "statements ask what tables are made of",
+    ),
     athena(["glue:GetDatabase"], [...places.defaultDatabase], "it looks for the database `default` first"),
   ];
   const catalogue = itself(
     [
-      "glue:GetDatabase", "glue:CreateDatabase",
-      "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable",
-      "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition", "glue:BatchDeletePartition",
+      "glue:GetDatabase",
+      "glue:CreateDatabase",
+      "glue:GetTable",
+      "glue:GetTables",
+      "glue:CreateTable",
+      "glue:UpdateTable",
+      "glue:DeleteTable",
+      "glue:GetPartitions",
+      "glue:BatchCreatePartition",
+      "glue:BatchUpdatePartition",
+      "glue:BatchDeletePartition",
     ],
     [...places.catalogue],
     "tables as Athena and others see them, and staged ones while they are checked",
@@ -115,7 +148,11 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       ...reads(ofDestinations),
       ...sql,
       catalogue,
-      athena(["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], [lake], "models write into a fresh place"),
+      athena(
+        ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+        [lake],
+        "models write into a fresh place",
+      ),
       athena(["glue:CreateTable", "glue:UpdateTable"], [...places.catalogue], "models make tables and views"),
       ...redshift,
       ...runtime("refresh"),
@@ -125,8 +162,17 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
 
 /** What Lambda itself does with a function's role. */
 function runtimeGrants(name: FunctionName, deployment: Deployment, places: Places): FunctionGrant[] {
-  const lambda = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "lambda", because });
-  const logs = lambda(["logs:CreateLogStream", "logs:PutLogEvents"], [places.logs(name)], "it writes the log of the function");
+  const lambda = (actions: string[], on: string[], because: string): FunctionGrant => ({
+    actions,
+    on,
+    by: "lambda",
+    because,
+  });
+  const logs = lambda(
+    ["logs:CreateLogStream", "logs:PutLogEvents"],
+    [places.logs(name)],
+    "it writes the log of the function",
+  );
   const traces = lambda(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"], "traces are no resources");
   return deployment.tracing ? [logs, traces] : [logs];
 }

@@ -22,7 +22,9 @@ test("everything that takes tags has them", () => {
   let tagged = 0;
   for (const [name, { Properties }] of Object.entries(template.Resources)) {
     if (!Array.isArray(Properties?.Tags)) continue;
-    const tags = Object.fromEntries(Properties.Tags.map(({ Key, Value }: { Key: string; Value: string }) => [Key, Value]));
+    const tags = Object.fromEntries(
+      Properties.Tags.map(({ Key, Value }: { Key: string; Value: string }) => [Key, Value]),
+    );
     for (const [key, value] of Object.entries(wanted)) assert.equal(tags[key], value, `${name} ${key}`);
     tagged += 1;
   }
@@ -35,12 +37,19 @@ test("what a person needs is told, and a line for the shell", () => {
   assert.deepEqual(told(PLAIN), always);
   assert.deepEqual(told(FULL), [...always, "EgressAddress", "RedshiftWorkgroup"].sort());
   const line = text(shipped(PLAIN).template.Outputs["Environment"]!.Value);
-  assert.match(line, /^export AWS_REGION=\S+ LAKEHEAD_BUCKET=\S+ LAKEHEAD_STATE_MACHINE=\S+ LAKEHEAD_ATHENA_WORKGROUP=lakehead$/);
+  assert.match(
+    line,
+    /^export AWS_REGION=\S+ LAKEHEAD_BUCKET=\S+ LAKEHEAD_STATE_MACHINE=\S+ LAKEHEAD_ATHENA_WORKGROUP=lakehead$/,
+  );
 });
 
 test("what every function may do is written beside the template", () => {
   const out = folder();
-  const environment: Record<string, string> = { DEPLOYMENT: file("deployment.yaml", PLAIN), LAMBDA_DIR: lambdas(), CDK_OUTDIR: out };
+  const environment: Record<string, string> = {
+    DEPLOYMENT: file("deployment.yaml", PLAIN),
+    LAMBDA_DIR: lambdas(),
+    CDK_OUTDIR: out,
+  };
   writeTemplate({ here: HERE, told: (name) => environment[name] });
   const written = JSON.parse(readFileSync(join(out, "grants.json"), "utf8"));
   assert.ok(written.plan[0].on[0].endsWith("/objects/*"));
@@ -50,10 +59,17 @@ test("what every function may do is written beside the template", () => {
 test("the deployment that is shipped is one", () => {
   const { template } = shipped(readFileSync(join(HERE, "deployment.yaml"), "utf8"));
   // Until somebody says where the sources are, nothing is asked and nobody is alarmed.
-  assert.deepEqual(ofType(template, "AWS::Scheduler::Schedule").filter(([, { Properties }]) => Properties.State !== "DISABLED"), []);
-  assert.deepEqual(ofType(template, "AWS::CloudWatch::Alarm").filter(([name]) => name.includes("Stale")), []);
+  assert.deepEqual(
+    ofType(template, "AWS::Scheduler::Schedule").filter(([, { Properties }]) => Properties.State !== "DISABLED"),
+    [],
+  );
+  assert.deepEqual(
+    ofType(template, "AWS::CloudWatch::Alarm").filter(([name]) => name.includes("Stale")),
+    [],
+  );
 });
 
 test("no account and no region is in the template", () => {
-  for (const deployment of [PLAIN, FULL]) assert.doesNotMatch(JSON.stringify(shipped(deployment).template), /arn:[^"]*:\d{12}|eu-west|us-east/);
+  for (const deployment of [PLAIN, FULL])
+    assert.doesNotMatch(JSON.stringify(shipped(deployment).template), /arn:[^"]*:\d{12}|eu-west|us-east/);
 });
