@@ -97,7 +97,9 @@ class Making(Case):
         days = "SELECT 1 AS a, CAST(d AS varchar) AS d FROM UNNEST(sequence(1, {})) AS t(d)"
         parted = {"partitioned_by": "ARRAY['d']"}
         self.assertIn("HIVE_TOO_MANY_OPEN", self.failure(self.ctas("made", days.format(101), **parted)))
-        self.assertEqual(self.ended(self.start(self.ctas("fits", days.format(100), **parted)))["Status"]["State"], "SUCCEEDED")
+        self.assertEqual(
+            self.ended(self.start(self.ctas("fits", days.format(100), **parted)))["Status"]["State"], "SUCCEEDED"
+        )
         self.assertEqual(self.query("SELECT count(*) AS n FROM fits"), [["100"]])
 
     def test_columns_have_names_and_types(self) -> None:

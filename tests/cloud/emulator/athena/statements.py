@@ -206,7 +206,9 @@ def _groups(rows: pyarrow.Table, partitioned: list[str]) -> list[tuple[str, pyar
     """The rows of each partition with the folder that they go to."""
     if not partitioned:
         return [("", rows)]
-    found = sorted({tuple(row[column] for column in partitioned) for row in rows.select(partitioned).to_pylist()}, key=str)
+    found = sorted(
+        {tuple(row[column] for column in partitioned) for row in rows.select(partitioned).to_pylist()}, key=str
+    )
     if len(found) > OPEN_WRITERS:
         raise QueryFailed(
             "HIVE_TOO_MANY_OPEN_PARTITIONS", f"Exceeded limit of {OPEN_WRITERS} open writers for partitions/buckets"
@@ -351,7 +353,11 @@ def _write(rows: pyarrow.Table, location: str, setting: Setting) -> list[str]:
 
     Whoever relies on the order of rows or on one file is found out by it.
     """
-    parts = [part for part in (rows.take(pyarrow.array(range(start, rows.num_rows, 2), pyarrow.int64())) for start in (1, 0)) if part.num_rows]
+    parts = [
+        part
+        for part in (rows.take(pyarrow.array(range(start, rows.num_rows, 2), pyarrow.int64())) for start in (1, 0))
+        if part.num_rows
+    ]
     written = []
     for part in parts:
         body = io.BytesIO()
@@ -363,5 +369,3 @@ def _write(rows: pyarrow.Table, location: str, setting: Setting) -> list[str]:
         buckets.write(url, body.getvalue())
         written.append(url)
     return written
-
-
