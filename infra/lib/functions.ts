@@ -12,8 +12,11 @@ import { type FunctionGrant, grants, type Places } from "./grants.js";
 import type { Egress } from "./network.js";
 import { allow, arn } from "./roles.js";
 
-/** The functions that call sources, and so leave by the fixed address where there is one. */
-export const CALLS_SOURCES: readonly FunctionName[] = ["plan", "fetch-page"];
+/** The functions that call sources, or databases that are not of AWS: they leave by the fixed address where there is one. */
+function leaves(name: FunctionName, { pipelines }: Deployment): boolean {
+  if (name === "plan" || name === "fetch-page") return true;
+  return name !== "transform" && pipelines.some(({ definition }) => definition.destinationSecrets.length > 0);
+}
 
 export interface FunctionsProps {
   readonly deployment: Deployment;
@@ -59,7 +62,7 @@ function one(scope: Construct, name: FunctionName, granted: readonly FunctionGra
   const { deployment } = props;
   const size = deployment.functions[name];
   const id = upperCamelCase(name);
-  const egress = CALLS_SOURCES.includes(name) ? props.egress : null;
+  const egress = leaves(name, deployment) ? props.egress : null;
   const role = new iam.Role(scope, `${id}Role`, {
     // Lambda does not say for whom it takes a role; only this account can pass this one to it.
     assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),

@@ -1,4 +1,4 @@
-// The network, where one is asked for: private subnets, one fixed address to call sources from, no way in.
+// The network, where one is asked for: private subnets, one fixed address to call others from, no way in.
 
 import { Fn, RemovalPolicy } from "aws-cdk-lib";
 import * as ec2 from "aws-cdk-lib/aws-ec2";
@@ -52,10 +52,10 @@ export class Network extends Construct {
   private functionsGroup(): ec2.SecurityGroup {
     const group = new ec2.SecurityGroup(this, "FunctionsGroup", {
       vpc: this.vpc,
-      description: "Functions that call sources: out by TCP, nothing in.",
+      description: "Functions that call sources and databases: out by TCP, nothing in.",
       allowAllOutbound: false,
     });
-    group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.allTcp(), "sources, and the services of AWS");
+    group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.allTcp(), "sources, databases, and the services of AWS");
     return group;
   }
 
