@@ -68,6 +68,30 @@ class Reading(Case):
         }.items():
             self.assertIn(code, self.failure(sql), sql)
 
+    def test_types_are_not_coerced(self) -> None:
+        self.parquet("t/a.parquet", id=[1], name=["x"])
+        self.table("t", COLUMNS, f"s3://{self.bucket}/t/")
+        for wrong in (
+            "name = 1",
+            "id = '1'",
+            "id IN (1, '2')",
+            "DATE '2026-01-01' = '2026-01-01'",
+            "name BETWEEN 1 AND 2",
+            "name || id = 'x1'",
+            "EXISTS (SELECT 1 FROM t AS u WHERE u.id = t.name)",
+        ):
+            self.assertRegex(self.failure(f"SELECT 1 AS x FROM t WHERE {wrong}"), "TYPE_MISMATCH|FUNCTION", wrong)
+        for right in (
+            "id = 1.5",
+            "name = 'x'",
+            "name || CAST(id AS varchar) = 'x1'",
+            "DATE '2026-01-01' < TIMESTAMP '2026-01-01 10:00:00'",
+            "id IN (SELECT max(id) FROM t)",
+            "(id = 1) = true",
+            "coalesce(name, 'y') = 'x'",
+        ):
+            self.query(f"SELECT 1 AS x FROM t WHERE {right}")
+
 
 class Making(Case):
     def ctas(self, name: str, query: str, **properties: str) -> str:

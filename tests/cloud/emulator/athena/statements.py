@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from .. import buckets, catalogue
 from ..witness import Witness
-from . import dialect, types
+from . import coercion, dialect, types
 from .failure import QueryFailed
 from .lake import VIEW_MARK, Copies, Lake, quoted
 
@@ -103,7 +103,17 @@ class _Session:
     def query(self, tree: exp.Expression) -> str:
         """The text of a query whose tables can be read now."""
         self.lake.show(tree, self._database)
-        return dialect.to_duckdb(dialect.qualified(tree, self._database))
+        qualified = dialect.qualified(tree, self._database)
+        coercion.check(qualified, self._columns())
+        return dialect.to_duckdb(qualified)
+
+    def _columns(self) -> coercion.Columns:
+        """The columns of every table that is shown, with their types."""
+        found: coercion.Columns = {}
+        listed = self.rows("SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns")
+        for database, table, column, kind in listed:
+            found.setdefault(database, {}).setdefault(table, {})[column] = kind
+        return found
 
     def describe(self, text: str) -> list[tuple[str, str]]:
         """The columns of a query with DuckDB's types."""
