@@ -66,9 +66,8 @@ impl<'a> Store<'a> {
             keys,
         };
         let chunks = env.objects.list(&store.keys.raw_prefix(&slice.id)).await?;
-        let mut headers = stream::iter(&chunks)
-            .map(|chunk| header(&env.objects, &chunk.key))
-            .buffered(HEADERS);
+        let reads = chunks.iter().map(|chunk| header(&env.objects, &chunk.key));
+        let mut headers = stream::iter(reads.collect::<Vec<_>>()).buffered(HEADERS);
         while let Some(header) = headers.next().await {
             store.note(&header?);
         }

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 from botocore.exceptions import ClientError
+
 from emulator.server import Emulator
 from world.clients import client, until
 from world.postgres import Postgres

@@ -49,7 +49,9 @@ class Functions(Case):
 
     def test_an_error_has_the_name_that_the_function_gave_it(self) -> None:
         self.deploy()
-        self.assertEqual(self.invoke(**{"raise": "Transient"}), ("Unhandled", {"errorType": "Transient", "errorMessage": "as asked"}))
+        self.assertEqual(
+            self.invoke(**{"raise": "Transient"}), ("Unhandled", {"errorType": "Transient", "errorMessage": "as asked"})
+        )
 
     def test_a_process_that_ends_is_an_error_and_the_next_call_has_another(self) -> None:
         self.deploy()
@@ -98,7 +100,7 @@ class Functions(Case):
     def test_a_process_is_killed_in_the_middle_before_or_after_its_write(self) -> None:
         self.deploy()
         for kind, done in (("kill", False), ("kill-after", True)):
-            emulator().gate.faults.set(Fault(kind, operation="PutObject", principal=self.name))  # type: ignore[arg-type]
+            emulator().gate.faults.set(Fault(kind, operation="PutObject", principal=self.name))
             self.assertEqual(self.invoke(put=[self.bucket, kind + "x"])[1]["errorType"], "Runtime.ExitError")
             self.assertEqual(self.exists(kind + "x"), done, kind)
 

@@ -63,7 +63,10 @@ class Plain(Machines):
 
     def test_the_context_is_known_and_a_text_is_a_text(self) -> None:
         told = {"name.$": "$$.Execution.Name", "at.$": "$$.Execution.StartTime"}
-        machine = self.machine(("A", {"Type": "Pass", "Parameters": told, "Next": "B"}), ("B", {"Type": "Pass", "OutputPath": "$.at", "End": True}))
+        machine = self.machine(
+            ("A", {"Type": "Pass", "Parameters": told, "Next": "B"}),
+            ("B", {"Type": "Pass", "OutputPath": "$.at", "End": True}),
+        )
         self.assertRegex(self.output(machine, {}), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
     def test_a_payload_of_256_kilobytes_is_too_large(self) -> None:
@@ -102,12 +105,22 @@ class Plain(Machines):
         self.states.redrive_execution(executionArn=execution)
         ended = self.ended(execution)
         self.assertEqual((ended["status"], ended["redriveCount"]), ("FAILED", 1))
-        entered = [event["stateEnteredEventDetails"]["name"] for event in self.history(execution) if "stateEnteredEventDetails" in event]
+        entered = [
+            event["stateEnteredEventDetails"]["name"]
+            for event in self.history(execution)
+            if "stateEnteredEventDetails" in event
+        ]
         self.assertEqual(entered, ["First", "Work", "Work"])
 
     def test_a_redrive_of_a_fail_state_fails_again_and_of_a_success_is_refused(self) -> None:
-        choice = {"Type": "Choice", "Choices": [{"Variable": "$.fail", "BooleanEquals": True, "Next": "Fail"}], "Default": "Done"}
-        machine = self.machine(("Choose", choice), ("Fail", {"Type": "Fail", "Error": "E"}), ("Done", {"Type": "Succeed"}))
+        choice = {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.fail", "BooleanEquals": True, "Next": "Fail"}],
+            "Default": "Done",
+        }
+        machine = self.machine(
+            ("Choose", choice), ("Fail", {"Type": "Fail", "Error": "E"}), ("Done", {"Type": "Succeed"})
+        )
         execution = self.start(machine, {"fail": True})
         self.ended(execution)
         self.states.redrive_execution(executionArn=execution)
@@ -155,7 +168,9 @@ class Maps(Machines):
         written = output["ResultWriterDetails"]
         manifest = json.loads(self.s3.get_object(Bucket=written["Bucket"], Key=written["Key"])["Body"].read())
         keys = [entry["Key"] for entry in manifest["ResultFiles"][status]]
-        return [row for key in keys for row in json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())]
+        return [
+            row for key in keys for row in json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        ]
 
     def test_results_are_written(self) -> None:
         output = self.output(self.map(self.items()), self.given())

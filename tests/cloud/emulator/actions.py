@@ -19,7 +19,17 @@ _TARGETS = {
     "TrentService": "kms",
 }
 # What a JSON request is about: the first of these that it has.
-_RESOURCES = ("TableInput", "TableName", "DatabaseInput", "Name", "SecretId", "WorkGroup", "WorkgroupName", "stateMachineArn", "executionArn")
+_RESOURCES = (
+    "TableInput",
+    "TableName",
+    "DatabaseInput",
+    "Name",
+    "SecretId",
+    "WorkGroup",
+    "WorkgroupName",
+    "stateMachineArn",
+    "executionArn",
+)
 _INVOKE = re.compile(r"/\d{4}-\d{2}-\d{2}/functions/([^/]+)/invocations$")
 
 
@@ -46,7 +56,9 @@ def read(environ: dict[str, Any], body: bytes) -> Request | None:
         invoked = _INVOKE.search(path)
         return Request("lambda", "InvokeFunction", "Invoke", invoked.group(1)) if invoked else None
     if service == "s3":
-        return _s3(environ["REQUEST_METHOD"], path, parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True), environ)
+        return _s3(
+            environ["REQUEST_METHOD"], path, parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True), environ
+        )
     if form := parse_qs(body.decode("utf-8", "replace")).get("Action"):
         return Request(service, form[0], form[0], "")
     return None

@@ -1,4 +1,4 @@
-"""CloudFormation: types that moto passes over are made, and where it stumbles over a template that AWS takes, it is mended.
+"""CloudFormation: types that moto passes over are made, and where it stumbles over a good template, it is mended.
 
 What is made so is made in moto's own Athena and Scheduler. Redshift Serverless is a name only: the Data API takes any.
 """
@@ -13,7 +13,7 @@ from moto.scheduler.models import scheduler_backends
 
 def install() -> None:
     """Mends how keys are made: their tags have other names in a template than in an API call."""
-    make = Key.create_from_cloudformation_json.__func__  # type: ignore[attr-defined]
+    make = Key.create_from_cloudformation_json.__func__
 
     def made(cls: type, resource_name: str, cloudformation_json: dict[str, Any], *arguments: Any, **named: Any) -> Any:
         properties = cloudformation_json["Properties"]

@@ -56,7 +56,7 @@ class Gate:
                 return _cut(environ)
 
     def _own(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """`PUT /_emulator/faults` sets faults, `GET` tells them and whom they befell; `GET /_emulator/actions` who did what."""
+        """`PUT /_emulator/faults` sets faults, `GET` tells whom they befell; `GET /_emulator/actions` who did what."""
         what = environ["PATH_INFO"].removeprefix(OWN)
         told: Any
         if what == "faults":

@@ -1,4 +1,4 @@
-"""The cloud that a journey goes through: an emulator with the deployed stack, sources, and secrets where they belong."""
+"""The cloud that a journey goes through: an emulator with the deployed stack, sources, and secrets in their place."""
 
 import contextlib
 import json
@@ -66,7 +66,9 @@ class Cloud:
 
     def _deployment(self) -> dict[str, Any]:
         sources: tuple[local.Origin, ...] = (self.gins, self.matrix)
-        deployed: dict[str, Any] = {folder.name: {"deployed": False} for folder in self.pipelines.iterdir() if folder.is_dir()}
+        deployed: dict[str, Any] = {
+            folder.name: {"deployed": False} for folder in self.pipelines.iterdir() if folder.is_dir()
+        }
         deployed |= {source.pipeline: {"params": source.params} for source in sources}
         return {"name": "lakehead", "pipelines": deployed, "redshift": {}}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+
 from world import checksums, local
 from world.checksums import Content
 
@@ -31,11 +32,7 @@ class Comparison:
             print(f"  {table['database']}.{table['table']}: {here}" + (" =" if here == there else f" ≠ {there}"))
             self._test.assertEqual(here, there, f"{table['database']}.{table['table']}")
         known = {(table["database"], table["table"]) for table in tables}
-        found = {
-            (database, name)
-            for database in {database for database, _ in known}
-            for name in self._names(database)
-        }
+        found = {(database, name) for database in {database for database, _ in known} for name in self._names(database)}
         self._test.assertEqual(found, known, "the tables of the catalogue")
         self._test.assertEqual(self._names(STAGING), [], "staged tables that were left")
 

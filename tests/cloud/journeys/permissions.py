@@ -19,7 +19,10 @@ from world.stack import ACCOUNT, REGION, Stack
 OPTIONAL = {
     ("*", "s3:AbortMultipartUpload"): "an upload in parts breaks off; the journeys' files are too small to have parts",
     ("*", "athena:StopQueryExecution"): "a run is given up while its statements run",
-    ("states", "states:DescribeExecution"): "Step Functions follows the children of a Map with it; the emulator does not ask",
+    (
+        "states",
+        "states:DescribeExecution",
+    ): "Step Functions follows the children of a Map with it; the emulator does not ask",
     ("states", "states:StopExecution"): "a Map that has failed ends its children; the emulator does not ask",
     ("states", "states:RedriveExecution"): "a redrive goes on with the children that failed",
     ("states", "s3:ListMultipartUploadParts"): "results of a Map that are written in parts",
@@ -150,12 +153,18 @@ def _arns(action: Action) -> Iterable[str]:
             yield f"arn:aws:s3:::{action.resource}"
         case "glue" if action.resource:
             database, _, table = action.resource.partition("/")
-            yield f"arn:aws:glue:{here}:table/{database}/{table}" if table else f"arn:aws:glue:{here}:database/{database}"
+            yield (
+                f"arn:aws:glue:{here}:table/{database}/{table}" if table else f"arn:aws:glue:{here}:database/{database}"
+            )
         case "secretsmanager":
             # Secrets Manager adds six characters to the name.
             yield f"arn:aws:secretsmanager:{here}:secret:{action.resource}-a1b2c3"
             yield action.resource
         case "lambda":
-            yield action.resource if action.resource.startswith("arn:") else f"arn:aws:lambda:{here}:function:{action.resource}"
+            yield (
+                action.resource
+                if action.resource.startswith("arn:")
+                else f"arn:aws:lambda:{here}:function:{action.resource}"
+            )
         case "states" if action.resource.startswith("arn:"):
             yield action.resource

@@ -58,7 +58,7 @@ class Journey(unittest.TestCase):
 
     def _tell_logs(self) -> None:
         """What functions wrote, where a journey failed."""
-        result = self._outcome.result if self._outcome else None  # type: ignore[attr-defined]
+        result = self._outcome.result if self._outcome else None
         failed = result is not None and any(test is self for test, _ in [*result.failures, *result.errors])
         if not failed:
             return

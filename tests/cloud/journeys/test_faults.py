@@ -106,5 +106,3 @@ class Faults(Journey):
 
 def _entered(event: dict[str, Any]) -> str | None:
     return event.get("stateEnteredEventDetails", {}).get("name")
-
-

@@ -14,7 +14,7 @@ class Runs(Journey):
         self.compared.equal(root)
 
     def local_at(self, root: object) -> None:
-        self.root = root  # type: ignore[assignment]
+        self.root = root
         self.local(self.cloud.gins)
 
     def test_2_matrix(self) -> None:

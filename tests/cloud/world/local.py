@@ -21,12 +21,12 @@ def run(source: Origin, pipelines: Path, root: Path, *options: str) -> dict[str,
     """Runs a pipeline below a root; answers its report."""
     params = [part for name, value in source.params.items() for part in ("--param", f"{name}={value}")]
     command = ["--pipelines", str(pipelines), "run", source.pipeline, "--root", str(root), "--format", "json"]
-    return json.loads(_said([*command, *params, *options], source.secrets))  # type: ignore[no-any-return]
+    return json.loads(_said([*command, *params, *options], source.secrets))
 
 
 def tables(root: Path) -> list[dict[str, Any]]:
     """The published tables below a root, with their files."""
-    return json.loads(_said(["tables", "--root", str(root), "--format", "json"], {}))  # type: ignore[no-any-return]
+    return json.loads(_said(["tables", "--root", str(root), "--format", "json"], {}))
 
 
 def _said(arguments: list[str], environment: dict[str, str]) -> str:
@@ -39,5 +39,7 @@ def _said(arguments: list[str], environment: dict[str, str]) -> str:
         check=False,
     )
     if ended.returncode != 0:
-        raise RuntimeError(f"lakehead {' '.join(arguments)} ended with {ended.returncode}\n{ended.stderr}\n{ended.stdout}")
+        raise RuntimeError(
+            f"lakehead {' '.join(arguments)} ended with {ended.returncode}\n{ended.stderr}\n{ended.stdout}"
+        )
     return ended.stdout

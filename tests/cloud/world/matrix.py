@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from . import binaries
 
-USER, PASSWORD = "user-7c21e0d4@canary.test", "canary-7c21e0d4/+\"%&"
+USER, PASSWORD = "user-7c21e0d4@canary.test", 'canary-7c21e0d4/+"%&'
 _SESSION = "MXSESSION=canary-7c21e0d4-1"
 _SAMPLES = binaries.ROOT / "pipelines" / "matrix" / "samples"
 # Two rooms, both joined, a desk that nothing watches; the last of a day goes on into the next.

@@ -33,7 +33,7 @@ class Source:
 def _document(lines: "object") -> str:
     """The first JSON document of a stream that goes on."""
     text = ""
-    for line in lines:  # type: ignore[attr-defined]
+    for line in lines:
         text += line
         try:
             json.loads(text)

@@ -37,7 +37,7 @@ class Stack:
         if told["Target"]["Arn"] != self.outputs["StateMachineArn"]:
             raise LookupError(f"the schedule `{schedule}` starts {told['Target']['Arn']}")
         text: str = told["Target"]["Input"]
-        return json.loads(text.replace("<aws.scheduler.scheduled-time>", scheduled_at))  # type: ignore[no-any-return]
+        return json.loads(text.replace("<aws.scheduler.scheduled-time>", scheduled_at))
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """The resources of a type."""

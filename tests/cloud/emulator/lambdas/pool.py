@@ -172,5 +172,3 @@ class Pool:
 def environment_of(variables: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """Variables in an order, so that two configurations can be compared."""
     return tuple(sorted((name, str(value)) for name, value in variables.items()))
-
-

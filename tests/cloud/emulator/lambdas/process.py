@@ -55,7 +55,7 @@ class Process:
                 return "timeout", b""
             try:
                 return call.outcome.get(timeout=min(left, 1.0))
-            except Exception:  # noqa: BLE001: nothing came yet
+            except Exception:  # nothing came yet
                 continue
 
     def cpu_seconds(self) -> float:

@@ -132,7 +132,9 @@ class Transaction:
         if len(words.statements(sql)) != 1:
             raise StatementFailed("cannot insert multiple commands into a prepared statement")
         if len(self._statements) > 1 and (name := dialect.alone(sql)):
-            raise StatementFailed(f"{name} commits or cannot run inside a transaction block; a batch is one transaction")
+            raise StatementFailed(
+                f"{name} commits or cannot run inside a transaction block; a batch is one transaction"
+            )
         if copying.is_copy(sql):
             return sql
         return dialect.to_postgres(self._with_parameters(sql.strip().rstrip(";")))
@@ -140,7 +142,7 @@ class Transaction:
     def _one(self, sql: str, text: str, cursor: psycopg.Cursor[Any]) -> Result:
         if copying.is_copy(sql):
             return Result(sql, count=copying.run(sql, cursor))
-        cursor.execute(text)  # type: ignore[call-overload]
+        cursor.execute(text)
         if cursor.description is None:
             return Result(sql, count=max(cursor.rowcount, 0))
         columns = [(column.name, _TYPES.get(column.type_code, "varchar")) for column in cursor.description]

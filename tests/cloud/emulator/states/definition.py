@@ -21,7 +21,7 @@ def install() -> None:
             problems = list(dangling(json.loads(definition)))
             if not problems:
                 in_its_words(definition)
-        except Exception as error:  # noqa: BLE001: whatever the parser says
+        except Exception as error:  # whatever the parser says
             problems = [str(error)]
         if problems:
             raise JsonRESTError("InvalidDefinition", f"Invalid State Machine Definition: '{'; '.join(problems)}'")
@@ -55,7 +55,9 @@ def _in_its_words(value: Any) -> Any:
     match value:
         case dict():
             return {
-                name: float(part) if name == "ToleratedFailurePercentage" and isinstance(part, int) else _in_its_words(part)
+                name: float(part)
+                if name == "ToleratedFailurePercentage" and isinstance(part, int)
+                else _in_its_words(part)
                 for name, part in value.items()
             }
         case list():

@@ -175,9 +175,7 @@ def _write_results(env: Environment, resource_runtime_part: Any, state_credentia
     manifest = {"DestinationBucket": bucket, "MapRunArn": record.map_run_arn, "ResultFiles": files}
     key = f"{folder}manifest.json"
     client.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
-    env.stack.append(
-        {"MapRunArn": record.map_run_arn, "ResultWriterDetails": {"Bucket": bucket, "Key": key}}
-    )
+    env.stack.append({"MapRunArn": record.map_run_arn, "ResultWriterDetails": {"Bucket": bucket, "Key": key}})
 
 
 def _result(child: Child, record: Any) -> dict[str, Any]:
