@@ -291,22 +291,24 @@ pub async fn cut(
             _ => parts,
         });
     };
-    let ids: Vec<Parent> = ids.iter().collect();
     let fewest = match resource.paginate.is_divided() {
         // Each may have many pages of its own, which are walked one after the other.
         true => 1,
         false => FEWEST_IDS,
     };
+    let count = usize::try_from(ids.len()).unwrap_or(usize::MAX);
     let size = match keeps_first(run, name) {
         // Only within a slice is a row known to have come before.
-        true => ids.len().max(1),
-        false => ids.len().div_ceil(BRANCHES).clamp(fewest, MOST_IDS),
+        true => count.max(1),
+        false => count.div_ceil(BRANCHES).clamp(fewest, MOST_IDS),
     };
     let mut slices = Vec::new();
+    // One slice's ids at a time are made into what is asked for: as such, each takes many times its own size.
+    let mut left = ids.iter();
     // Where there are no ids, an empty slice makes empty tables.
-    let empty = ids.is_empty().then_some(&[][..]);
-    for (number, ids) in ids.chunks(size).chain(empty).enumerate() {
+    for number in 0..count.div_ceil(size).max(1) {
         let id = format!("{name}-{}-{number:05}", period.key);
+        let ids = left.by_ref().take(size);
         edge::run::store_lines(&env.objects, &run.keys.ids(&id), ids).await?;
         slices.push(slice(id, Reads::Ids));
     }

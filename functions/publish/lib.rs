@@ -35,20 +35,14 @@ impl Step for Publish {
 
     async fn run(input: PublishInput, env: &Env) -> Result<PublishOutput, Fault> {
         let Some(reference) = input.run else {
-            return Ok(PublishOutput {
-                run: None,
-                status: PublishStatus::Failed,
-            });
+            return Ok(PublishOutput::ended(None, PublishStatus::Failed));
         };
         let run = env.run(&reference).await?;
         let status = match input.failure {
             Some(caught) => failure::record(&run, &caught, env).await?,
             None => publish(&run, env).await?,
         };
-        Ok(PublishOutput {
-            run: Some(reference),
-            status,
-        })
+        Ok(PublishOutput::ended(Some(reference), status))
     }
 }
 

@@ -182,6 +182,32 @@ fn no_failure_goes_unrecorded() {
     }
 }
 
+#[test]
+fn what_records_a_failure_waits_for_nothing() {
+    let machine: Value = serde_json::from_str(&state_machine()).expect("JSON");
+    let state = &machine["States"]["RecordFailure"];
+    assert_eq!(state["Next"], "Failed");
+    assert_eq!(machine["States"]["Failed"]["Type"], "Fail");
+}
+
+#[tokio::test]
+async fn a_warehouse_that_works_is_waited_for_and_asked_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let running = |seconds: u64| {
+        let run = json!({ "pipeline": "gins", "id": "example-1" });
+        json!({ "run": run, "status": "running", "wait_seconds": seconds })
+    };
+    let desk = Desk::new(env(directory.path()))
+        .answering("Publish", running(7))
+        .answering("Publish", running(3))
+        .answering("Refresh", running(5));
+    run(&desk, &fixture().base_url()).await;
+    assert_eq!(desk.waits(), [7, 3, 5]);
+    assert_eq!(desk.given("Publish").len(), 3);
+    assert_eq!(desk.given("Refresh").len(), 2);
+    assert_eq!(desk.given("Refresh")[0]["status"], "published");
+}
+
 /// One run of the fixture under the state machine, in this process.
 async fn run(desk: &Desk, base_url: &str) -> Outcome {
     let request = json!({

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod lock;
 pub mod model;
 pub mod objects;
+pub mod progress;
 pub mod rate;
 mod rotation;
 pub mod run;

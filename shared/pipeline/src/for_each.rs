@@ -232,8 +232,7 @@ fn numbers(first: u64, last: u64) -> Result<Ids, Fault> {
 /// The ids that a listing's pages hold, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listed {
-    ids: Vec<String>,
-    known: HashSet<String>,
+    ids: HashSet<String>,
     doubled: u64,
 }
 
@@ -251,11 +250,9 @@ impl Listed {
                     "record {position} of the listing has neither text nor whole number at `{id}`"
                 ))
             })?;
-            if !self.known.insert(id.clone()) {
+            if !self.ids.insert(id) {
                 self.doubled += 1;
-                continue;
             }
-            self.ids.push(id);
         }
         Ok(())
     }
@@ -276,9 +273,10 @@ impl Listed {
     }
 
     /// In one order whatever the source's: numbers by size, then text.
-    fn sorted(mut self) -> Vec<String> {
-        self.ids.sort_by_cached_key(|id| by_size(id));
-        self.ids
+    fn sorted(self) -> Vec<String> {
+        let mut ids: Vec<String> = self.ids.into_iter().collect();
+        ids.sort_unstable_by(|one, another| by_size(one).cmp(&by_size(another)));
+        ids
     }
 
     fn largest(&self) -> Result<Option<u64>, Fault> {
@@ -290,10 +288,10 @@ impl Listed {
     }
 }
 
-fn by_size(id: &str) -> (u8, u64, String) {
+fn by_size(id: &str) -> (u8, u64, &str) {
     match id.parse::<u64>() {
-        Ok(number) => (0, number, id.to_owned()),
-        Err(_) => (1, 0, id.to_owned()),
+        Ok(number) => (0, number, id),
+        Err(_) => (1, 0, id),
     }
 }
 

@@ -9,6 +9,7 @@
 //!                      /parts/<slice>/…        Parquet parts, rejects/<slice>.jsonl
 //!                      /outcome/<slice>.json   what transform made of a slice
 //!                      /staged/<slice>.json    what load staged of it
+//!                      /statements/<name>.json statements that were started in a warehouse
 //!                      /manifest.json          counts, checks and what was published
 //! ledger/<pipeline>/<window>.json              the state of a window
 //! bookmarks/<pipeline>/<resource>.json         how far a resource was read
@@ -108,6 +109,11 @@ impl RunKeys {
     /// What load staged of a slice.
     pub fn staged(&self, slice: &str) -> String {
         format!("{}/staged/{slice}.json", self.prefix)
+    }
+
+    /// A statement that the run has started in a warehouse.
+    pub fn statement(&self, name: &str) -> String {
+        format!("{}/statements/{name}.json", self.prefix)
     }
 
     /// The run's record: counts, checks, what was published.

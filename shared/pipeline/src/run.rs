@@ -272,12 +272,36 @@ pub struct PublishOutput {
     pub run: Option<RunRef>,
     /// What readers see now.
     pub status: PublishStatus,
+    /// Seconds to wait before the next call; 0 unless the status is `running`.
+    pub wait_seconds: u64,
+}
+
+impl PublishOutput {
+    /// The output of a publish that has come to an end.
+    pub fn ended(run: Option<RunRef>, status: PublishStatus) -> Self {
+        PublishOutput {
+            run,
+            status,
+            wait_seconds: 0,
+        }
+    }
+
+    /// The output of a publish that waits for a warehouse.
+    pub fn running(run: RunRef, wait_seconds: u64) -> Self {
+        PublishOutput {
+            run: Some(run),
+            status: PublishStatus::Running,
+            wait_seconds,
+        }
+    }
 }
 
 /// What a publish changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishStatus {
+    /// Statements are running: call again after the wait.
+    Running,
     /// A new version of at least one table.
     Published,
     /// The same content as before: nothing was written.
@@ -292,6 +316,7 @@ impl PublishStatus {
     /// The status as reports write it.
     pub fn name(self) -> &'static str {
         match self {
+            PublishStatus::Running => "running",
             PublishStatus::Published => "published",
             PublishStatus::Unchanged => "unchanged",
             PublishStatus::Skipped => "skipped",

@@ -384,12 +384,11 @@ impl Rows {
 
     /// In one order whatever the source's.
     fn sorted(mut self) -> Vec<Parent> {
-        self.rows.sort_by_cached_key(|row| {
-            row.0
-                .values()
-                .map(|value| by_size(value))
-                .collect::<Vec<_>>()
-        });
+        fn sizes(row: &Parent) -> impl Iterator<Item = (u8, u64, &str)> {
+            row.0.values().map(|value| by_size(value))
+        }
+        self.rows
+            .sort_by(|one, another| sizes(one).cmp(sizes(another)));
         self.rows
     }
 }
