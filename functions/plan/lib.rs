@@ -12,7 +12,7 @@ use pipeline::layout::RunKeys;
 use pipeline::ledger::{WindowEntry, WindowEvent};
 use pipeline::name::Name;
 use pipeline::plan::{self, Period};
-use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRef, Slice, SliceList};
+use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, Slice, SliceList};
 use step::Step;
 
 mod ids;
@@ -27,10 +27,7 @@ impl Step for Plan {
     type Output = PlanOutput;
 
     async fn run(input: PlanInput, env: &Env) -> Result<PlanOutput, Fault> {
-        let run = RunRef {
-            pipeline: input.request.pipeline.clone(),
-            id: input.run_id.clone(),
-        };
+        let run = input.request.run_of(&input.run_id);
         let keys = RunKeys::new(&run.pipeline, &run.id);
         if let Some(planned) = run::optional::<StoredPlan>(&env.objects, &keys.plan()).await? {
             env.meter.expect(planned.pages, planned.output.slices.count);

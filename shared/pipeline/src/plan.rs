@@ -247,6 +247,7 @@ mod tests {
             incomplete_only: words.contains(&"incomplete_only"),
             skip: Vec::new(),
             raw_of: after("raw_of"),
+            resume: None,
         }
     }
 

@@ -158,6 +158,7 @@ impl World {
                 incomplete_only: false,
                 skip: Vec::new(),
                 raw_of: None,
+                resume: None,
             },
             started_at: "2026-11-21T12:00:00Z".to_owned(),
             windows: vec![window.to_owned()],

@@ -157,6 +157,7 @@ fn request(from: Option<&str>, to: Option<&str>) -> RunRequest {
         incomplete_only: false,
         skip: Vec::new(),
         raw_of: None,
+        resume: None,
     }
 }
 
