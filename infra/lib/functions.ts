@@ -39,13 +39,19 @@ export class Functions extends Construct {
     this.granted = grants(props.deployment, props.places);
     const made = FUNCTIONS.map((name) => ({ name, ...one(this, name, this.granted[name], props) }));
     this.all = Object.fromEntries(made.map(({ name, code }) => [name, code])) as Record<FunctionName, lambda.Function>;
-    this.logGroups = Object.fromEntries(made.map(({ name, log }) => [name, log])) as Record<FunctionName, logs.LogGroup>;
+    this.logGroups = Object.fromEntries(made.map(({ name, log }) => [name, log])) as Record<
+      FunctionName,
+      logs.LogGroup
+    >;
   }
 }
 
 /** `fetch-page` is `FetchPage` in the state machine, and here. */
 export function upperCamelCase(name: string): string {
-  return name.split("-").map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join("");
+  return name
+    .split("-")
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join("");
 }
 
 /** A function's name in the account. */
@@ -104,18 +110,28 @@ function one(scope: Construct, name: FunctionName, granted: readonly FunctionGra
 /** Lets Lambda, and not the function's code, make the function's network interface. */
 function mayJoin(scope: Construct, name: FunctionName, role: iam.Role, deployment: Deployment): iam.Policy {
   const actions = [
-    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
   ];
   const code = arn(scope, "lambda", `function:${functionName(deployment, name)}`);
   const policy = allow(scope, `${upperCamelCase(name)}MayJoin`, role, [
-    { actions, on: ["*"], because: "Lambda joins a function to the network; interfaces that are not there yet have no name" },
+    {
+      actions,
+      on: ["*"],
+      because: "Lambda joins a function to the network; interfaces that are not there yet have no name",
+    },
   ]);
-  policy.addStatements(new iam.PolicyStatement({
-    effect: iam.Effect.DENY,
-    actions,
-    resources: ["*"],
-    conditions: { ArnEquals: { "lambda:SourceFunctionArn": code } },
-  }));
+  policy.addStatements(
+    new iam.PolicyStatement({
+      effect: iam.Effect.DENY,
+      actions,
+      resources: ["*"],
+      conditions: { ArnEquals: { "lambda:SourceFunctionArn": code } },
+    }),
+  );
   return policy;
 }

@@ -34,19 +34,23 @@ export class Network extends Construct {
       // Redshift Serverless wants three zones.
       maxAzs: redshift === null ? 2 : 3,
       natGateways: address === null ? 0 : 1,
-      natGatewayProvider: address === null ? undefined : ec2.NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
+      natGatewayProvider:
+        address === null ? undefined : ec2.NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
       subnetConfiguration: [...(fixedEgress ? [PUBLIC, FUNCTIONS] : []), ...(redshift === null ? [] : [WAREHOUSE])],
       gatewayEndpoints: { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
       // It would need a function of its own to empty a group that nothing uses.
       restrictDefaultSecurityGroup: false,
     });
     this.logFlows(deployment);
-    this.egress = address === null ? null : {
-      vpc: this.vpc,
-      subnets: { subnetGroupName: FUNCTIONS.name },
-      securityGroup: this.functionsGroup(),
-      address: address.ref,
-    };
+    this.egress =
+      address === null
+        ? null
+        : {
+            vpc: this.vpc,
+            subnets: { subnetGroupName: FUNCTIONS.name },
+            securityGroup: this.functionsGroup(),
+            address: address.ref,
+          };
   }
 
   private functionsGroup(): ec2.SecurityGroup {
