@@ -50,7 +50,8 @@ async fn poll<S: Step>(env: &Env) -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let now = env.clock.now().into();
         let env = env.until(deadline(event.context.deadline, now));
-        let answer = call::<S>(event.payload, &env).await;
+        // In a box, or the future of a step within those of the runtime is too deep for the compiler.
+        let answer = Box::pin(call::<S>(event.payload, &env)).await;
         if let Err(fault) = &answer {
             tracing::error!(step = S::NAME, kind = fault.kind.name(), "{fault}");
         }
