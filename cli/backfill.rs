@@ -120,6 +120,7 @@ fn of_window(options: &Backfill, bundle: &Bundle, window: Option<String>) -> Run
         incomplete_only: false,
         skip: Vec::new(),
         raw_of: None,
+        scheduled_at: None,
         resume: None,
     }
 }

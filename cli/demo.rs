@@ -83,6 +83,7 @@ fn request(base_url: &str) -> Result<RunRequest, Failure> {
         skip: Vec::new(),
         raw_of: None,
         resume: None,
+        scheduled_at: None,
     })
 }
 

@@ -102,6 +102,7 @@ pub async fn request(
         skip: asked.skip.clone(),
         raw_of: raw_of.map(str::to_owned),
         resume: None,
+        scheduled_at: None,
     };
     if let Some(raw_of) = raw_of {
         inherit(&mut request, raw_of, env).await?;

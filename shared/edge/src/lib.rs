@@ -17,6 +17,7 @@ pub mod export;
 mod grants;
 pub mod http;
 pub mod lake;
+mod lease;
 pub mod ledger;
 pub mod lock;
 pub mod model;

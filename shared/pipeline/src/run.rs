@@ -43,6 +43,10 @@ pub struct RunRequest {
     /// A run that failed, or was broken off, which this execution takes up again instead of beginning its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
+    /// The moment of the schedule that asks for this, RFC 3339: windows are those of that moment, however late the
+    /// run starts, and of several runs for the same moment only the first has anything to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<String>,
 }
 
 /// A step that a run can do without.
@@ -152,8 +156,11 @@ pub struct SliceList {
     pub results: String,
     /// How many slices there are.
     pub count: u64,
-    /// How many are worked on at the same time.
+    /// How many are worked on at the same time, at most.
     pub max_concurrency: u32,
+    /// How many are worked on at the same time, as there are no more slices: among so many the rates of the source
+    /// are divided where each is a process of its own.
+    pub workers: u32,
 }
 
 /// The input of `fetch-page`, and its own output when there is more to fetch.
@@ -163,6 +170,13 @@ pub struct FetchPageInput {
     pub run: RunRef,
     /// What to fetch.
     pub slice: Slice,
+    /// Among how many processes that fetch at the same time the rates of the source are divided.
+    #[serde(default = "alone")]
+    pub workers: u32,
+}
+
+fn alone() -> u32 {
+    1
 }
 
 /// The output of `fetch-page`. Where the fetch stands is in the raw chunks; the state machine needs only the status.
@@ -172,6 +186,8 @@ pub struct FetchPageOutput {
     pub run: RunRef,
     /// The slice.
     pub slice: Slice,
+    /// Among how many the rates are divided, for the next call.
+    pub workers: u32,
     /// What is to happen next.
     pub status: FetchStatus,
     /// Seconds to wait before the next call; 0 unless the status is `wait`.
@@ -210,6 +226,11 @@ pub struct Fetched {
 }
 
 impl Fetched {
+    /// Answers stored, those without a thing among them.
+    pub fn answers(&self) -> u64 {
+        self.pages + self.missing
+    }
+
     /// Adds what another chunk or slice brought.
     pub fn add(&mut self, other: &Fetched) {
         self.chunks += other.chunks;
