@@ -12,6 +12,7 @@ pub mod data_check;
 pub mod definitions;
 pub mod engine;
 pub mod env;
+pub mod executions;
 pub mod export;
 mod grants;
 pub mod http;

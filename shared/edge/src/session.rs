@@ -406,6 +406,10 @@ impl Session {
                     everyone,
                 } => (self.clean(fault), asked, everyone),
             };
+            if asked.is_none() && self.left(deadline).is_zero() {
+                // Our time was over, which is no failure of the source.
+                return Ok(Asked::Sent(Sent::until(Duration::ZERO)));
+            }
             let wait = asked.unwrap_or_else(|| backoff(number + 1, rand::random()));
             if everyone {
                 self.gate.hold(wait.min(LONGEST_WAIT));

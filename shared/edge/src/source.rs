@@ -118,7 +118,8 @@ impl Session {
         let source = self.source();
         let request = source.request(resource, token, values).map_err(place)?;
         source
-            .next(resource, token, values, &request, answer)
+            .next_again(resource, token, values, &request, answer)
+            .or_else(|_| source.next(resource, token, values, &request, answer))
             .map_err(place)
     }
 }

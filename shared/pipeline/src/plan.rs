@@ -244,6 +244,7 @@ mod tests {
             incomplete_only: words.contains(&"incomplete_only"),
             skip: Vec::new(),
             raw_of: after("raw_of"),
+            resume: None,
             scheduled_at: after("scheduled_at"),
         }
     }

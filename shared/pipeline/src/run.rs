@@ -40,6 +40,9 @@ pub struct RunRequest {
     /// A run whose raw pages are typed again instead of asking the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_of: Option<String>,
+    /// A run that failed, or was broken off, which this execution takes up again instead of beginning its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
     /// The moment of the schedule that asks for this, RFC 3339: windows are those of that moment, however late the
     /// run starts, and of several runs for the same moment only the first has anything to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +57,16 @@ pub enum SkippableStep {
     Publish,
     /// Publish, but leave the models and exports as they are.
     Refresh,
+}
+
+impl RunRequest {
+    /// The run that an execution of this name works for.
+    pub fn run_of(&self, execution: &str) -> RunRef {
+        RunRef {
+            pipeline: self.pipeline.clone(),
+            id: self.resume.clone().unwrap_or_else(|| execution.to_owned()),
+        }
+    }
 }
 
 fn is_false(value: &bool) -> bool {

@@ -59,7 +59,8 @@ async fn answer<S: Step>(event: LambdaEvent<Value>, env: &Env) -> Result<Value, 
     let began = env.clock.elapsed();
     let now = env.clock.now().into();
     let env = env.until(deadline(event.context.deadline, now));
-    let answer = call::<S>(event.payload, &env).await;
+    // In a box, or the future of a step within those of the runtime is too deep for the compiler.
+    let answer = Box::pin(call::<S>(event.payload, &env)).await;
     let millis = (env.clock.elapsed() - began).as_millis() as u64;
     match &answer {
         Ok(answer) => tracing::info!(millis, status = answer["status"].as_str(), "answered"),

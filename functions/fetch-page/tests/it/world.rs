@@ -159,6 +159,7 @@ impl World {
                 incomplete_only: false,
                 skip: Vec::new(),
                 raw_of: None,
+                resume: None,
                 scheduled_at: None,
             },
             started_at: "2026-11-21T12:00:00Z".to_owned(),
