@@ -37,7 +37,7 @@ pub struct Store<'a> {
 }
 
 /// Where the fetch goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// At this page; none: at the first.
     Page(Option<Value>),
@@ -66,12 +66,12 @@ impl<'a> Store<'a> {
             keys,
         };
         let chunks = env.objects.list(&store.keys.raw_prefix(&slice.id)).await?;
-        let reads = chunks.iter().map(|chunk| header(&env.objects, &chunk.key));
-        let mut headers = stream::iter(reads.collect::<Vec<_>>()).buffered(HEADERS);
+        let mut headers = stream::iter(chunks)
+            .map(|chunk| async move { header(&env.objects, &chunk.key).await })
+            .buffered(HEADERS);
         while let Some(header) = headers.next().await {
             store.note(&header?);
         }
-        drop(headers);
         env.meter
             .fetched
             .fetch_add(store.stored.pages + store.stored.missing, Relaxed);
