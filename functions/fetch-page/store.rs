@@ -66,13 +66,12 @@ impl<'a> Store<'a> {
             keys,
         };
         let chunks = env.objects.list(&store.keys.raw_prefix(&slice.id)).await?;
-        let mut headers = stream::iter(&chunks)
-            .map(|chunk| header(&env.objects, &chunk.key))
+        let mut headers = stream::iter(chunks)
+            .map(|chunk| async move { header(&env.objects, &chunk.key).await })
             .buffered(HEADERS);
         while let Some(header) = headers.next().await {
             store.note(&header?);
         }
-        drop(headers);
         env.meter
             .fetched
             .fetch_add(store.stored.pages + store.stored.missing, Relaxed);
