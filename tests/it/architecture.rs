@@ -28,11 +28,11 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("load", &["edge", "pipeline", "postgres", "step"]),
     (
         "publish",
-        &["edge", "embedded", "pipeline", "postgres", "step"],
+        &["athena", "edge", "embedded", "pipeline", "postgres", "step"],
     ),
     (
         "refresh",
-        &["edge", "embedded", "pipeline", "postgres", "step"],
+        &["athena", "edge", "embedded", "pipeline", "postgres", "step"],
     ),
     // What stands in for the world on a laptop; the one does not know the product, the other its definitions only.
     ("machine", &[]),
@@ -67,7 +67,7 @@ const LIBRARIES: [(&str, &[&str]); 11] = [
     ("lambda_runtime", &["step"]),
     ("datafusion", &["embedded"]),
     ("arrow-*", &["embedded", "postgres", "table"]),
-    ("parquet", &["embedded", "postgres", "table"]),
+    ("parquet", &["athena", "embedded", "postgres", "table"]),
     ("tokio-postgres*", &["postgres"]),
     ("axum", &["mock"]),
     ("clap", &["lakehead"]),

@@ -13,7 +13,7 @@ use crate::decode::{Decoded, decode};
 use crate::destination::{Destinations, Write};
 use crate::export::{self, Export};
 use crate::known::Known;
-use crate::model::{self, Model, PlannedModel, Scope};
+use crate::model::{self, Model, PlannedModel, Scope, SqlFile};
 use crate::name::Name;
 use crate::number::Values;
 use crate::parameter::{self, Parameters};
@@ -135,13 +135,16 @@ pub fn files(text: &str) -> BTreeSet<String> {
     let has_postgres = definition.destinations.postgres.is_some();
     let models = models.flat_map(|model| {
         let own = has_postgres.then(|| model.sql.path_for(POSTGRES));
-        own.into_iter().chain([model.sql.path().to_owned()])
+        let for_athena = model.sql.path_for(ATHENA);
+        own.into_iter()
+            .chain([for_athena, model.sql.path().to_owned()])
     });
-    let checks = definition
-        .checks
-        .iter()
-        .filter_map(Check::file)
-        .map(str::to_owned);
+    let checks = definition.checks.iter().filter_map(Check::file);
+    let checks = checks.flat_map(|path| {
+        let file = SqlFile::try_from(path.to_owned());
+        let for_athena = file.map(|file| file.path_for(ATHENA));
+        for_athena.into_iter().chain([path.to_owned()])
+    });
     references
         .chain(models)
         .chain(checks)
@@ -151,6 +154,9 @@ pub fn files(text: &str) -> BTreeSet<String> {
 
 /// How a file of SQL is marked that PostgreSQL wants otherwise: `models/ranking.postgres.sql`.
 const POSTGRES: &str = "postgres";
+
+/// How one is marked that Athena wants otherwise.
+pub const ATHENA: &str = "athena";
 
 /// Whether a path stays inside the definition's folder.
 fn is_inside(path: &str) -> bool {
@@ -580,26 +586,33 @@ impl Pipeline {
         for relation in scope.relations.values_mut() {
             relation.database = postgres.schema.to_string();
         }
-        let mut files = self.files.clone();
-        for model in self.definition.models.values() {
-            if let Some(own) = self.files.get(&model.sql.path_for(POSTGRES)) {
-                files.insert(model.sql.path().to_owned(), own.clone());
-            }
-        }
+        let files = self.files_for(Some(POSTGRES));
         let mut nothing = Problems::default();
         let models = &self.definition.models;
         model::plan(models, &files, &scope, &postgres.schema, &mut nothing)
     }
 
-    /// The models in an order in which each comes after all that it reads.
-    pub fn models(&self, period: &Period) -> Vec<PlannedModel> {
+    /// The files by path, as an engine is to read them: `x.athena.sql` stands for `x.sql` where it is there.
+    pub fn files_for(&self, engine: Option<&str>) -> BTreeMap<String, String> {
+        let mut files = self.files.clone();
+        let Some(engine) = engine else { return files };
+        for (path, text) in &self.files {
+            if let Some(stem) = path.strip_suffix(&format!(".{engine}.sql")) {
+                files.insert(format!("{stem}.sql"), text.clone());
+            }
+        }
+        files
+    }
+
+    /// The models in an order in which each comes after all that it reads, as an engine is to make them.
+    pub fn models(&self, period: &Period, engine: Option<&str>) -> Vec<PlannedModel> {
         let scope = self.scope(period);
         let database = self.definition.database();
         // The definition is checked: there is nothing to note.
         let mut nothing = Problems::default();
         model::plan(
             &self.definition.models,
-            &self.files,
+            &self.files_for(engine),
             &scope,
             database,
             &mut nothing,
