@@ -33,8 +33,12 @@ pub enum Command {
     Query(Query),
     /// List the published tables with their columns and Parquet files.
     Tables(Tables),
-    /// Show what the ledger knows of a pipeline's windows.
+    /// Show what the ledger knows of a pipeline's windows, and on AWS the executions under way.
     Status(Status),
+    /// Run a pipeline for each window of a range, one run a window; what is published already is left alone.
+    Backfill(Backfill),
+    /// Take up a run again that has failed or was broken off, with all that it has done.
+    Redrive(Redrive),
     /// Remove earlier versions of tables and what writers that died have left.
     Clean(Clean),
     /// Print the JSON Schema of the definition language, for editors.
@@ -59,8 +63,22 @@ pub enum Format {
 pub enum Target {
     /// In this process, below `--root`.
     Local,
-    /// On AWS.
+    /// On AWS, by the deployed state machine.
     Aws,
+}
+
+/// Where a command works.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Where it takes place.
+    #[arg(long, value_enum, default_value = "local")]
+    pub target: Target,
+    /// The ARN of the deployed state machine, with `--target aws`; LAKEHEAD_STATE_MACHINE where it is not given.
+    #[arg(long, value_name = "ARN")]
+    pub state_machine: Option<String>,
+    /// The bucket of the deployment, with `--target aws`; LAKEHEAD_BUCKET where it is not given.
+    #[arg(long, value_name = "NAME")]
+    pub bucket: Option<String>,
 }
 
 /// Where a local run leaves everything.
@@ -112,8 +130,11 @@ pub struct Run {
     #[arg(long, value_name = "ID")]
     pub run_id: Option<String>,
     /// Where it takes place.
-    #[arg(long, value_enum, default_value = "local")]
-    pub target: Target,
+    #[command(flatten)]
+    pub place: Place,
+    /// Start the run on AWS and do not wait for its end.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub detach: bool,
     /// Begin at this step, with the raw pages of the run given by `--run`.
     #[arg(long, value_name = "STEP", value_parser = ["transform"], requires = "raw_of")]
     pub from_step: Option<String>,
@@ -215,7 +236,70 @@ pub struct Status {
     /// Where its ledger is.
     #[command(flatten)]
     pub root: Root,
+    /// Whose ledger is shown.
+    #[command(flatten)]
+    pub place: Place,
     /// How the answer is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead backfill`.
+#[derive(Debug, Clone, Args)]
+pub struct Backfill {
+    /// The pipeline: the name of its folder.
+    pub name: String,
+    /// The first window of the range, such as 2026-11-01; without it the schedule's `start`.
+    #[arg(long, value_name = "DATE", required_unless_present = "to")]
+    pub from: Option<String>,
+    /// The last window of the range, included; without it the last complete one.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<String>,
+    /// How many windows are run at the same time on AWS. On this machine they are run one after the other, as a
+    /// pipeline has one run at a time below a root.
+    #[arg(long, default_value = "1", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub max_parallel: u16,
+    /// Begin with the newest window.
+    #[arg(long)]
+    pub newest_first: bool,
+    /// The value of a parameter; may be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(Name, String)>,
+    /// Read windows again that are published already.
+    #[arg(long)]
+    pub force: bool,
+    /// Where local runs leave everything.
+    #[command(flatten)]
+    pub root: Root,
+    /// Where the runs take place.
+    #[command(flatten)]
+    pub place: Place,
+    /// A file of `NAME=value` lines with secrets, read besides the environment by local runs.
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+    /// How the report is written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// `lakehead redrive`.
+#[derive(Debug, Clone, Args)]
+pub struct Redrive {
+    /// The pipeline: the name of its folder.
+    pub name: String,
+    /// The run that is taken up again.
+    #[arg(long = "run", value_name = "ID")]
+    pub run_id: String,
+    /// Where a local run has left everything.
+    #[command(flatten)]
+    pub root: Root,
+    /// Where the run took place.
+    #[command(flatten)]
+    pub place: Place,
+    /// A file of `NAME=value` lines with secrets, read besides the environment by a local run.
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+    /// How the report is written.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }

@@ -83,6 +83,8 @@ fn request(base_url: &str) -> Result<RunRequest, Failure> {
         incomplete_only: false,
         skip: Vec::new(),
         raw_of: None,
+        resume: None,
+        scheduled_at: None,
     })
 }
 

@@ -1,21 +1,26 @@
 //! The `lakehead` command.
 
 mod arguments;
+mod backfill;
 mod bench;
 mod check;
 mod clean;
 mod demo;
+mod deployed;
 mod estimate;
 mod mock;
 mod output;
 mod plan;
 mod progress;
 mod query;
+mod redrive;
+mod remote;
 mod report;
 mod run;
 mod schema;
 mod status;
 mod tables;
+mod watch;
 mod world;
 
 use std::process::ExitCode;
@@ -51,6 +56,8 @@ async fn dispatch(arguments: Arguments) -> Exit {
         Command::Query(options) => query::query(&options, &pipelines).await,
         Command::Tables(options) => tables::tables(&options, &pipelines).await,
         Command::Status(options) => status::status(&options, &pipelines).await,
+        Command::Backfill(options) => backfill::backfill(&options, &pipelines).await,
+        Command::Redrive(options) => redrive::redrive(&options, &pipelines).await,
         Command::Clean(options) => clean::clean(&options, &pipelines).await,
         Command::Schema => schema::schema(),
         Command::Mock(options) => mock::mock(&options, &pipelines).await,

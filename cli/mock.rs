@@ -50,7 +50,7 @@ pub async fn mock(options: &Mock, pipelines: &Path) -> Result<Exit, Failure> {
         running.stop().await;
         return Ok(Exit::Done);
     }
-    let (pipeline, secrets, made_up) = opened(&bundle, &options.declared)?;
+    let (pipeline, secrets, made_up) = opened(&bundle, &options.declared).await?;
     let serving = serve(options, pipeline, secrets, samples(pipelines, &bundle)?).await?;
     tell(&of_declared(options, &serving, made_up), options.format)?;
     interrupted().await?;
@@ -116,7 +116,7 @@ pub async fn start(
 }
 
 /// The pipeline, the secrets that its source asks for, and those of them that nobody has set.
-fn opened(
+async fn opened(
     bundle: &Bundle,
     declared: &DeclaredSource,
 ) -> Result<(Pipeline, Secrets, Vec<SecretName>), Failure> {
@@ -129,7 +129,7 @@ fn opened(
     let store = SecretStore::open(&settings)?;
     let (mut secrets, mut made_up) = (Secrets::default(), Vec::new());
     for name in pipeline.definition.source.secrets() {
-        let secret = match store.read([name]) {
+        let secret = match store.read([name]).await {
             Ok(found) => found.get(name)?.clone(),
             Err(_) => {
                 made_up.push(name.clone());

@@ -16,6 +16,8 @@ pub enum Exit {
     Wrong = 2,
     /// Published with rejects inside the tolerance, and `--strict` was given.
     Rejects = 3,
+    /// Whoever watched had enough of it; what was watched goes on.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

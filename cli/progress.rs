@@ -107,7 +107,8 @@ impl Progress {
     }
 }
 
-fn words(state: &str) -> Option<&'static str> {
+/// A state of the machine in words; none for those that nobody waits for.
+pub fn words(state: &str) -> Option<&'static str> {
     Some(match state {
         "Plan" => "planning",
         "EachSlice" => "fetching, transforming and staging",

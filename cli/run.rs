@@ -24,16 +24,19 @@ use crate::arguments::{Asked, Format, Run, Target};
 use crate::output::{Exit, Failure, print, print_json};
 use crate::progress::Progress;
 use crate::world::Desk;
-use crate::{plan as plan_command, report};
+use crate::{plan as plan_command, remote, report};
 
 /// The state machine, the same file that is deployed.
 const STATE_MACHINE: &str = include_str!("../infra/pipeline.asl.json");
 
 /// Runs a pipeline and reports on it.
 pub async fn run(options: &Run, pipelines: &Path) -> Result<Exit, Failure> {
-    if options.target == Target::Aws {
+    if options.place.target == Target::Aws {
+        return remote::run(options, pipelines).await;
+    }
+    if options.detach {
         return Err(Failure::usage(
-            "`--target aws` is not there yet; run locally without it",
+            "`--detach` is for runs on AWS; a local run lives in this process",
         ));
     }
     let env = env(&options.root.root, pipelines, options.secrets.as_deref())?;
@@ -47,16 +50,26 @@ pub async fn run(options: &Run, pipelines: &Path) -> Result<Exit, Failure> {
 
 /// The handles of a local run, with secrets from the environment and perhaps a file.
 pub fn env(root: &Path, pipelines: &Path, secrets: Option<&Path>) -> Result<Env, Failure> {
-    let mut settings = Settings::read()?;
+    let mut settings = settings()?;
     if let Some(file) = secrets {
         settings.secrets_file = Some(file.to_owned());
     }
     env_with(root, pipelines, SecretStore::open(&settings)?)
 }
 
+/// What the environment says of a local run: where a deployment is does not make it one on AWS.
+fn settings() -> Result<Settings, Failure> {
+    Ok(Settings {
+        bucket: None,
+        redshift: None,
+        state_machine: None,
+        ..Settings::read()?
+    })
+}
+
 /// The handles of a local run with these secrets.
 pub fn env_with(root: &Path, pipelines: &Path, secrets: SecretStore) -> Result<Env, Failure> {
-    let settings = Settings::read()?;
+    let settings = settings()?;
     let root = std::path::absolute(root)
         .map_err(|error| Failure::usage(format!("`--root {}`: {error}", root.display())))?;
     let places = Places {
@@ -88,6 +101,8 @@ pub async fn request(
         incomplete_only: asked.incomplete_only,
         skip: asked.skip.clone(),
         raw_of: raw_of.map(str::to_owned),
+        resume: None,
+        scheduled_at: None,
     };
     if let Some(raw_of) = raw_of {
         inherit(&mut request, raw_of, env).await?;
@@ -158,7 +173,11 @@ pub async fn execute(
 }
 
 /// The windows asked for; what is wrong with the request or the definition is wrong usage.
-fn wanted(bundle: &Bundle, request: &RunRequest, env: &Env) -> Result<Vec<plan::Period>, Failure> {
+pub fn wanted(
+    bundle: &Bundle,
+    request: &RunRequest,
+    env: &Env,
+) -> Result<Vec<plan::Period>, Failure> {
     let pipeline = bundle.pipeline(&request.params).map_err(Failure::usage)?;
     plan::asked_for(&pipeline.definition, request, env.clock.now()).map_err(Failure::usage)
 }
@@ -174,7 +193,7 @@ fn lock(env: &Env, pipeline: &Name) -> Result<Lock, Failure> {
 }
 
 /// A run id that is safe in object keys and as the name of an execution.
-fn checked_id(run_id: &str) -> Result<String, Failure> {
+pub fn checked_id(run_id: &str) -> Result<String, Failure> {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let good = (1..=80).contains(&run_id.len())
         && run_id.chars().all(safe)
@@ -199,10 +218,15 @@ async fn check_request(run_id: &str, request: &RunRequest, env: &Env) -> Result<
     };
     match begun.is_none_or(same) {
         true => Ok(()),
-        false => Err(Failure::usage(format!(
-            "the run `{run_id}` is for something else; give another `--run-id`"
-        ))),
+        false => Err(is_for_something_else(run_id)),
     }
+}
+
+/// What is said where a name stands for other work than what is asked for.
+pub fn is_for_something_else(run_id: &str) -> Failure {
+    Failure::usage(format!(
+        "the run `{run_id}` is for something else; give another `--run-id`"
+    ))
 }
 
 /// The name of the run: an unfinished one of the same work is taken up again, else there is a new one.
@@ -243,7 +267,8 @@ async fn nothing_to_do(keys: &RunKeys, env: &Env) -> Result<bool, Fault> {
     Ok(planned.is_some_and(|plan| plan.output.slices.count == 0))
 }
 
-async fn read_report(
+/// The report of a run from what it left among the objects.
+pub async fn read_report(
     pipeline: &Name,
     run_id: &str,
     fault: Option<RecordedFault>,

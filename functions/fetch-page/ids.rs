@@ -38,7 +38,7 @@ pub async fn fetch(
     store: &mut Store<'_>,
     env: &Env,
 ) -> Result<Ended, Fault> {
-    let (asker, values) = asker(run, slice, env)?;
+    let (asker, values) = asker(run, slice, env).await?;
     let parents: Vec<Parent> = lines(&env.objects, &run.keys.ids(&slice.id)).await?;
     let mut children = Children {
         ahead: Ahead::new(asker.clone()),

@@ -35,10 +35,13 @@ impl Step for FetchPage {
         let FetchPageInput {
             run: reference,
             slice,
+            workers,
         } = input;
+        let env = &env.among(workers);
         let run = env.run(&reference).await?;
         let mut store = Store::open(&run, &slice, env).await?;
-        let ended = match store.next() {
+        let (before, at) = (store.fetched(), store.next());
+        let ended = match at.clone() {
             Next::Nothing => Ended::Done,
             Next::Page(token) => fetch(&run, &slice, token, &mut store, env).await?,
         };
@@ -48,9 +51,20 @@ impl Step for FetchPage {
             Ended::Wait(seconds) => (FetchStatus::Wait, seconds),
         };
         let fetched = store.fetched();
+        if let Ended::More = ended
+            && fetched.answers() == before.answers()
+            && store.next() == at
+        {
+            // Called again at once, it would come no further.
+            return Err(Fault::transient(
+                "no page came within the time of one call; the source takes longer to answer than the function may, so give it a longer time-out",
+            )
+            .with("resource", &slice.resource));
+        }
         Ok(FetchPageOutput {
             run: reference,
             slice,
+            workers,
             status,
             wait_seconds,
             fetched,
@@ -79,11 +93,15 @@ impl Ended {
 }
 
 /// What asks for the pages of a slice, and what its requests are filled from.
-fn asker(run: &Run, slice: &Slice, env: &Env) -> Result<(Asker, Values), Fault> {
+async fn asker(run: &Run, slice: &Slice, env: &Env) -> Result<(Asker, Values), Fault> {
     let (resource, values) = run.resource(slice)?;
     let source = &run.pipeline.definition.source;
+    let session = env
+        .sources
+        .session_among(env.processes(), source, &values)
+        .await?;
     let asker = Asker {
-        session: env.sources.session(source, &values)?,
+        session,
         resource: Arc::new(resource.clone()),
         deadline: env.deadline(),
     };

@@ -32,7 +32,7 @@ pub async fn fetch(
     store: &mut Store<'_>,
     env: &Env,
 ) -> Result<Ended, Fault> {
-    let (asker, values) = asker(run, slice, env)?;
+    let (asker, values) = asker(run, slice, env).await?;
     let whole = Span::of(&run.period(&slice.window)?.window);
     let mut place: Place = match (token, &slice.begin) {
         (Some(token), _) => bookmark(token)?,

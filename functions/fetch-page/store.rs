@@ -37,7 +37,7 @@ pub struct Store<'a> {
 }
 
 /// Where the fetch goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// At this page; none: at the first.
     Page(Option<Value>),

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use edge::env::Env;
 use edge::run::{self, Run};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use indexmap::IndexMap;
 use pipeline::balance::{SliceOutcome, StagedSlice};
 use pipeline::fault::Fault;
@@ -11,6 +12,9 @@ use pipeline::run::{SkippableStep, SliceInput, SliceOutput};
 use pipeline::sql::Relation;
 use postgres::Target;
 use step::Step;
+
+/// How many parts are brought into the lake at a time.
+const TOGETHER: usize = 8;
 
 /// The step.
 pub struct Load;
@@ -68,15 +72,22 @@ async fn stage(run: &Run, outcome: &SliceOutcome, env: &Env) -> Result<StagedSli
     let mut staged = IndexMap::new();
     for (name, table) in &outcome.tables {
         let relation = Relation::new(run.pipeline.definition.database(), name.to_string());
-        let mut parts = Vec::new();
-        for (number, part) in table.parts.iter().enumerate() {
-            let name = format!("{slice}-{number:05}");
-            let there = env
-                .lake
-                .stage(&env.objects, part, &relation, &run.reference.id, &name);
-            parts.push(there.await?);
-        }
-        staged.insert(name.clone(), parts);
+        let parts = table.parts.iter().enumerate();
+        let parts = parts.map(|(number, part)| {
+            let (relation, name) = (&relation, format!("{slice}-{number:05}"));
+            async move {
+                let run = &run.reference.id;
+                env.lake
+                    .stage(&env.objects, part, relation, run, &name)
+                    .await
+            }
+            .boxed()
+        });
+        let parts: Vec<_> = parts.collect();
+        let parts = stream::iter(parts)
+            .buffered(TOGETHER)
+            .try_collect::<Vec<_>>();
+        staged.insert(name.clone(), parts.await?);
     }
     Ok(StagedSlice {
         slice: slice.clone(),

@@ -3,7 +3,7 @@
 use edge::env::Env;
 use edge::run::Run;
 use edge::session::Traffic;
-use edge::source::{Listing, Page};
+use edge::source::Page;
 use futures::future::BoxFuture;
 use indexmap::IndexMap;
 use pipeline::fault::{Fault, Kind};
@@ -18,6 +18,8 @@ use pipeline::resource::ResourceDefinition;
 use pipeline::run::{Reads, Slice};
 use pipeline::table::{Duplicates, TableDefinition};
 use serde_json::Value;
+
+use crate::journal::{Asked, Journal};
 
 /// The most ids of one slice: what is fetched again, at worst, when a slice is lost.
 const MOST_IDS: usize = 1000;
@@ -58,48 +60,32 @@ pub async fn find(
     period: &Period,
     name: &Name,
     resource: &ResourceDefinition,
+    journal: &mut Journal<'_>,
     env: &Env,
 ) -> Result<Found, Fault> {
-    if let ForEach::Parents(_) = &resource.for_each {
-        return rows(run, period, name, resource, env).await;
-    }
     if matches!(resource.for_each, ForEach::None) && resource.paginate.is_cut() {
         return pages(run, period, name, resource, env).await;
     }
-    let values = run.values(name, period);
-    let mut traffic = Traffic::default();
-    let mut listed = Listed::default();
-    if let Some(listing) = resource.for_each.listing() {
-        let definition = &run.pipeline.definition;
-        let parent = definition.resources.get(&*listing.resource.value);
-        let parent = parent.ok_or_else(|| Fault::bug("the definition has no such listing"))?;
-        let session = env.sources.session(&definition.source, &values)?;
-        let read = session
-            .listing(parent, &listing.id, &values, env.deadline(), &mut traffic)
-            .await
-            .map_err(|fault| fault.with("resource", &listing.resource.value))?;
-        listed = match read {
-            Listing::Read(listed) => listed,
-            Listing::Wait {
-                down: Some(fault), ..
-            } => return Err(fault.with("resource", &listing.resource.value)),
-            Listing::Wait { seconds, .. } => {
-                return Err(Fault::new(
-                    Kind::RateLimited,
-                    format!("the source asks to wait {seconds} s before the listing of `{name}`"),
-                ));
-            }
-        };
-    }
-    let listed_twice = listed.doubled();
-    let ids = resource.for_each.ids(&values, listed)?;
+    let mut reader = Reader {
+        run,
+        period,
+        values: run.values(name, period),
+        env,
+        journal,
+        traffic: Traffic::default(),
+        doubled: 0,
+    };
+    let ids = match &resource.for_each {
+        ForEach::Parents(_) => Ids::Rows(reader.parents(name, resource).await?),
+        _ => reader.by_id(name, resource).await?,
+    };
     Ok(Found {
         pages: ids.len(),
         ids: Some(ids),
         begins: Vec::new(),
-        listed_twice,
-        sent: traffic.sent,
-        retried: traffic.retried,
+        listed_twice: reader.doubled,
+        sent: reader.traffic.sent,
+        retried: reader.traffic.retried,
     })
 }
 
@@ -114,7 +100,8 @@ async fn pages(
     let values = run.values(name, period);
     let session = env
         .sources
-        .session(&run.pipeline.definition.source, &values)?;
+        .session(&run.pipeline.definition.source, &values)
+        .await?;
     let mut traffic = Traffic::default();
     let first = resource.paginate.first();
     let page = session
@@ -151,44 +138,18 @@ async fn pages(
     })
 }
 
-/// The rows of a resource's parents, which are read now.
-async fn rows(
-    run: &Run,
-    period: &Period,
-    name: &Name,
-    resource: &ResourceDefinition,
-    env: &Env,
-) -> Result<Found, Fault> {
-    let mut reader = Reader {
-        run,
-        period,
-        values: run.values(name, period),
-        env,
-        traffic: Traffic::default(),
-        doubled: 0,
-    };
-    let rows = reader.parents(name, resource).await?;
-    Ok(Found {
-        pages: rows.len() as u64,
-        ids: Some(Ids::Rows(rows)),
-        begins: Vec::new(),
-        listed_twice: reader.doubled,
-        sent: reader.traffic.sent,
-        retried: reader.traffic.retried,
-    })
-}
-
 /// Reads parents, and theirs before them.
-struct Reader<'a> {
+struct Reader<'a, 'j> {
     run: &'a Run,
     period: &'a Period,
     values: Values,
     env: &'a Env,
+    journal: &'a mut Journal<'j>,
     traffic: Traffic,
     doubled: u64,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     /// What a resource is asked for: one parent without values where it is asked once.
     fn parents<'f>(
         &'f mut self,
@@ -226,10 +187,11 @@ impl<'a> Reader<'a> {
             let parent = self.resource(&listing.resource.value)?;
             let asked = self.parents(name, parent).await?;
             for of in &asked {
-                self.pages(&listing.resource.value, parent, of, |answer| {
+                let read = self.pages(&listing.resource.value, parent, of, |answer| {
                     rows.read(answer, &parent.records, &listing.id)
-                })
-                .await?;
+                });
+                let read = read.await;
+                read.map_err(|fault| fault.with("resource", &listing.resource.value))?;
             }
         }
         self.doubled += rows.doubled();
@@ -269,30 +231,22 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Fault> {
         let values = of.onto(&self.run.values(name, self.period));
         let source = &self.run.pipeline.definition.source;
-        let session = self.env.sources.session(source, &values)?;
+        let session = self.env.sources.session(source, &values).await?;
         let mut token = resource.paginate.first();
         loop {
-            let page = session
-                .page(
-                    resource,
-                    &values,
-                    &token,
-                    self.env.deadline(),
-                    &mut self.traffic,
-                )
-                .await?;
+            let asked = Asked {
+                session: &session,
+                name,
+                resource,
+                of,
+                values: &values,
+                token: &token,
+            };
+            let page = self.journal.page(&asked, &mut self.traffic).await?;
             match page {
                 Page::Missing => return Ok(()),
                 Page::TooLarge { status } => token = resource.shrunk(&token, &values, status)?,
-                Page::Wait {
-                    down: Some(fault), ..
-                } => return Err(fault),
-                Page::Wait { seconds, .. } => {
-                    return Err(Fault::new(
-                        Kind::RateLimited,
-                        format!("the source asks to wait {seconds} s before more of a parent"),
-                    ));
-                }
+                Page::Wait { .. } => return Err(Fault::bug("a wait is told as a fault")),
                 Page::Fetched { answer, next, .. } => {
                     read(&answer).map_err(|fault| session.clean(fault))?;
                     match next {

@@ -4,19 +4,26 @@ use std::collections::HashMap;
 
 use edge::env::Env;
 use edge::ledger::Ledger;
+use edge::objects;
 use edge::run::{self, StoredPlan, StoredRun};
 use edge::session::Traffic;
 use pipeline::definition::Pipeline;
 use pipeline::fault::Fault;
-use pipeline::layout::RunKeys;
+use pipeline::layout::{self, RunKeys};
 use pipeline::ledger::{WindowEntry, WindowEvent};
 use pipeline::name::Name;
 use pipeline::plan::{self, Period};
-use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRef, Slice, SliceList};
+use pipeline::run::{
+    PlanInput, PlanOutput, PlanStatus, Reads, RunRef, RunRequest, Slice, SliceList,
+};
+use pipeline::trigger::Trigger;
 use step::Step;
 
 mod ids;
+mod journal;
 mod reaches;
+
+use journal::Journal;
 
 /// The step.
 pub struct Plan;
@@ -27,14 +34,14 @@ impl Step for Plan {
     type Output = PlanOutput;
 
     async fn run(input: PlanInput, env: &Env) -> Result<PlanOutput, Fault> {
-        let run = RunRef {
-            pipeline: input.request.pipeline.clone(),
-            id: input.run_id.clone(),
-        };
+        let run = input.request.run_of(&input.run_id);
         let keys = RunKeys::new(&run.pipeline, &run.id);
         if let Some(planned) = run::optional::<StoredPlan>(&env.objects, &keys.plan()).await? {
             env.meter.expect(planned.pages, planned.output.slices.count);
             return Ok(planned.output);
+        }
+        if is_duplicate(&input.request, &run, env).await? {
+            return nothing_to_do(run, &keys, env);
         }
         let mut traffic = Traffic::default();
         let stored = stored_run(&input, &mut traffic, env).await?;
@@ -47,6 +54,59 @@ impl Step for Plan {
         let generation = note_planned(&run_read, env).await?;
         finish(&run_read, slices, generation, env).await
     }
+}
+
+/// Whether another run has the moment of the schedule that this one stands for. Whoever notes it first has it, and
+/// has it still when it comes again.
+async fn is_duplicate(request: &RunRequest, run: &RunRef, env: &Env) -> Result<bool, Fault> {
+    let Some(at) = request.triggered_at().map_err(Fault::bad_definition)? else {
+        return Ok(false);
+    };
+    let key = layout::trigger(&request.pipeline, at, &request.params);
+    let ours = Trigger {
+        run_id: run.id.clone(),
+    };
+    let note = serde_json::to_vec(&ours)
+        .map_err(|error| Fault::bug(format!("a trigger is no JSON: {error}")))?;
+    match env.objects.create(&key, note).await {
+        Ok(()) => return Ok(false),
+        Err(objects::Error::AlreadyExists(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let first: Trigger = run::required(&env.objects, &key).await?;
+    let is_duplicate = first.is_duplicate(&run.id);
+    if is_duplicate {
+        tracing::info!(run = run.id, by = first.run_id, %at, "another run has this trigger");
+    }
+    Ok(is_duplicate)
+}
+
+fn nothing_to_do(run: RunRef, keys: &RunKeys, env: &Env) -> Result<PlanOutput, Fault> {
+    Ok(PlanOutput {
+        run,
+        status: PlanStatus::NothingToDo,
+        slices: slice_list(keys, 0, 1, env)?,
+    })
+}
+
+/// Where the list of slices stands, as the state machine is told.
+fn slice_list(
+    keys: &RunKeys,
+    count: u64,
+    max_concurrency: u32,
+    env: &Env,
+) -> Result<SliceList, Fault> {
+    let slices = env.objects.address(&keys.slices())?;
+    let results = env.objects.address(&keys.map_results())?;
+    let most = u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(SliceList {
+        bucket: slices.bucket,
+        key: slices.key,
+        results: results.key,
+        count,
+        max_concurrency,
+        workers: max_concurrency.min(most).max(1),
+    })
 }
 
 /// Everything that the run is to know later, as it is now.
@@ -125,9 +185,14 @@ async fn slices(run: &run::Run, env: &Env) -> Result<Planned, Fault> {
         slices: Vec::new(),
         found: ids::Found::default(),
     };
+    let mut journal = Journal::open(&run.keys, env).await?;
     for period in &run.periods {
         for (name, resource) in read_resources(&run.pipeline) {
-            let found = ids::find(run, period, name, resource, env).await?;
+            let found = ids::find(run, period, name, resource, &mut journal, env).await;
+            if found.is_err() {
+                journal.store().await?;
+            }
+            let found = found?;
             planned
                 .slices
                 .extend(ids::cut(run, period, name, resource, &found, env).await?);
@@ -227,18 +292,11 @@ async fn finish(
         true => PlanStatus::NothingToDo,
         false => PlanStatus::Planned,
     };
-    let slices = env.objects.address(&run.keys.slices())?;
-    let results = env.objects.address(&run.keys.map_results())?;
+    let count = planned.slices.len() as u64;
     let output = PlanOutput {
         run: run.reference.clone(),
         status,
-        slices: SliceList {
-            bucket: slices.bucket,
-            key: slices.key,
-            results: results.key,
-            count: planned.slices.len() as u64,
-            max_concurrency: max_concurrency(run)?,
-        },
+        slices: slice_list(&run.keys, count, max_concurrency(run)?, env)?,
     };
     let stored = StoredPlan {
         output: output.clone(),

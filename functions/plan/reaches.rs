@@ -61,7 +61,8 @@ async fn until(
         return Ok(None);
     };
     let values = pipeline.values(newest);
-    let session = env.sources.session(&pipeline.definition.source, &values)?;
+    let source = &pipeline.definition.source;
+    let session = env.sources.session(source, &values).await?;
     let asked = session.source().asking(&until.path, &values)?;
     let sent = session
         .send(

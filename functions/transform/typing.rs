@@ -124,7 +124,9 @@ impl Typing<'_> {
         let mut read = Read::default();
         let mut body = Vec::new();
         let prefix = self.run.raw_keys(self.slice).raw_prefix(&self.slice.id);
-        for listed in self.handle.block_on(self.env.objects.list(&prefix))? {
+        let chunks = self.handle.block_on(self.env.objects.list(&prefix))?;
+        for (number, listed) in chunks.iter().enumerate() {
+            self.check_time(number, chunks.len())?;
             let reader = self.handle.block_on(self.env.objects.read(&listed.key))?;
             let unread = |error| Fault::bad_data(format!("{}: {error}", listed.key));
             let (header, mut chunk) = ChunkReader::open(reader).map_err(unread)?;
@@ -142,6 +144,17 @@ impl Typing<'_> {
             false => Err(Fault::bug(
                 "the slice was to be typed before all its pages were fetched",
             )),
+        }
+    }
+
+    /// A slice is typed in one go, so what does not fit into one call never will.
+    fn check_time(&self, done: usize, all: usize) -> Result<(), Fault> {
+        let now = self.env.clock.elapsed();
+        match self.env.deadline() {
+            Some(deadline) if now >= deadline => Err(Fault::bad_definition(format!(
+                "the time of the call is over after {done} of {all} chunks of the slice; give the function more memory or a longer time-out, or have the resource cut into more slices"
+            ))),
+            _ => Ok(()),
         }
     }
 

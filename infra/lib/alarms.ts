@@ -33,11 +33,16 @@ export interface Watched {
 const FIVE_MINUTES = Duration.minutes(5);
 
 export class Alarms extends Construct {
-  constructor(scope: Construct, id: string, private readonly watched: Watched) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly watched: Watched,
+  ) {
     super(scope, id);
     const { deployment, machine, functions, publishLog, undelivered } = watched;
     this.alarm("FailedRuns", "failed-runs", {
-      alarmDescription: "A run failed, timed out or was stopped. Its execution says where; `lakehead status NAME --target aws` says what is missing.",
+      alarmDescription:
+        "A run failed, timed out or was stopped. Its execution says where; `lakehead status NAME --target aws` says what is missing.",
       metric: failedRuns(machine),
       threshold: 1,
     });
@@ -47,7 +52,8 @@ export class Alarms extends Construct {
       threshold: Duration.hours(deployment.longestRunHours).toMilliseconds(),
     });
     this.alarm("Throttled", "throttled", {
-      alarmDescription: "Lambda refuses calls for want of concurrency: runs are slower than they could be, and may fail.",
+      alarmDescription:
+        "Lambda refuses calls for want of concurrency: runs are slower than they could be, and may fail.",
       metric: throttles(functions),
       threshold: 10,
     });
@@ -62,7 +68,10 @@ export class Alarms extends Construct {
 
   /** An alarm for each pipeline whose tables are expected. No count at all is what it is for. */
   private freshness(deployment: Deployment): void {
-    for (const { definition: { name }, publishedWithinHours } of deployment.pipelines) {
+    for (const {
+      definition: { name },
+      publishedWithinHours,
+    } of deployment.pipelines) {
       if (publishedWithinHours === null) continue;
       this.alarm(`Stale${upperCamelCase(name.replaceAll("_", "-"))}`, `stale-${name}`, {
         alarmDescription: `No run of ${name} has published within ${publishedWithinHours} hours.`,
@@ -75,7 +84,11 @@ export class Alarms extends Construct {
     }
   }
 
-  private alarm(id: string, name: string, props: Omit<cloudwatch.AlarmProps, "alarmName" | "evaluationPeriods"> & { evaluationPeriods?: number }): void {
+  private alarm(
+    id: string,
+    name: string,
+    props: Omit<cloudwatch.AlarmProps, "alarmName" | "evaluationPeriods"> & { evaluationPeriods?: number },
+  ): void {
     const alarm = new cloudwatch.Alarm(this, id, {
       comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: 1,
@@ -91,7 +104,13 @@ export class Alarms extends Construct {
 
 /** How many runs of a pipeline were published. */
 export function published(pipeline: string, period: Duration): cloudwatch.Metric {
-  return new cloudwatch.Metric({ namespace: NAMESPACE, metricName: "Published", dimensionsMap: { Pipeline: pipeline }, statistic: "Sum", period });
+  return new cloudwatch.Metric({
+    namespace: NAMESPACE,
+    metricName: "Published",
+    dimensionsMap: { Pipeline: pipeline },
+    statistic: "Sum",
+    period,
+  });
 }
 
 /** How many runs ended badly, in whatever way. */
@@ -100,13 +119,19 @@ export function failedRuns(machine: sfn.StateMachine): cloudwatch.MathExpression
   return new cloudwatch.MathExpression({
     expression: "failed + timed_out + stopped",
     label: "runs that ended badly",
-    usingMetrics: { failed: machine.metricFailed(period), timed_out: machine.metricTimedOut(period), stopped: machine.metricAborted(period) },
+    usingMetrics: {
+      failed: machine.metricFailed(period),
+      timed_out: machine.metricTimedOut(period),
+      stopped: machine.metricAborted(period),
+    },
     ...period,
   });
 }
 
 function throttles(functions: Readonly<Record<FunctionName, lambda.Function>>): cloudwatch.MathExpression {
-  const metrics = FUNCTIONS.map((name) => [name.replaceAll("-", "_"), functions[name].metricThrottles({ period: FIVE_MINUTES })] as const);
+  const metrics = FUNCTIONS.map(
+    (name) => [name.replaceAll("-", "_"), functions[name].metricThrottles({ period: FIVE_MINUTES })] as const,
+  );
   return new cloudwatch.MathExpression({
     expression: metrics.map(([name]) => name).join(" + "),
     label: "refused calls",
@@ -120,12 +145,14 @@ function countPublished(scope: Construct, log: logs.LogGroup): void {
   new logs.CfnMetricFilter(scope, "Published", {
     logGroupName: log.logGroupName,
     filterPattern: PUBLISHED_LINE.pattern,
-    metricTransformations: [{
-      metricNamespace: NAMESPACE,
-      metricName: "Published",
-      metricValue: "1",
-      unit: "Count",
-      dimensions: [{ key: "Pipeline", value: PUBLISHED_LINE.pipeline }],
-    }],
+    metricTransformations: [
+      {
+        metricNamespace: NAMESPACE,
+        metricName: "Published",
+        metricValue: "1",
+        unit: "Count",
+        dimensions: [{ key: "Pipeline", value: PUBLISHED_LINE.pipeline }],
+      },
+    ],
   });
 }

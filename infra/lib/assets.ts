@@ -8,17 +8,29 @@ import type { DeployedPipeline, FunctionName } from "./deployment.js";
 export type Architecture = "arm64" | "x86_64";
 
 /** The machine in the header of an ELF file. */
-const MACHINES = new Map<number, Architecture>([[0xb7, "arm64"], [0x3e, "x86_64"]]);
+const MACHINES = new Map<number, Architecture>([
+  [0xb7, "arm64"],
+  [0x3e, "x86_64"],
+]);
 
 /** The folder of a function's code. `lambdas` holds one folder a function, each with `bootstrap`. */
-export function codeFolder(name: FunctionName, lambdas: string, architecture: Architecture, pipelines: readonly DeployedPipeline[]): string {
+export function codeFolder(
+  name: FunctionName,
+  lambdas: string,
+  architecture: Architecture,
+  pipelines: readonly DeployedPipeline[],
+): string {
   const bootstrap = join(lambdas, name, "bootstrap");
   if (!existsSync(bootstrap)) {
-    throw new Error(`${bootstrap} is not there; build it with \`cargo lambda build\` as infra/README.md says, or set LAMBDA_DIR to where it is`);
+    throw new Error(
+      `${bootstrap} is not there; build it with \`cargo lambda build\` as infra/README.md says, or set LAMBDA_DIR to where it is`,
+    );
   }
   const built = architectureOf(bootstrap);
   if (built !== null && built !== architecture) {
-    throw new Error(`${bootstrap} was built for ${built}, and functions are to run on ${architecture}; build it for ${architecture}, or set ARCHITECTURE=${built}`);
+    throw new Error(
+      `${bootstrap} was built for ${built}, and functions are to run on ${architecture}; build it for ${architecture}, or set ARCHITECTURE=${built}`,
+    );
   }
   // Nothing else that lies beside it is to be uploaded.
   const folder = mkdtempSync(join(tmpdir(), "lakehead-"));

@@ -7,7 +7,13 @@ import { Construct } from "constructs";
 import type { Deployment } from "./deployment.js";
 
 /** What is created once or swapped by compare-and-swap, and must not be written in any other way. */
-const SWAPPED = ["lake/*/_current.json", "objects/ledger/*", "objects/bookmarks/*", "objects/triggers/*"];
+const SWAPPED = [
+  "lake/*/_current.json",
+  "objects/ledger/*",
+  "objects/bookmarks/*",
+  "objects/locks/*",
+  "objects/triggers/*",
+];
 
 /** For how long what was replaced or deleted can be brought back. */
 const SECOND_THOUGHTS = Duration.days(30);
@@ -29,7 +35,9 @@ export class Buckets extends Construct {
     super(scope, id);
     this.accessLogs = new s3.Bucket(this, "AccessLogs", {
       ...PRIVATE,
-      lifecycleRules: [{ id: "expire", expiration: Duration.days(90), abortIncompleteMultipartUploadAfter: Duration.days(2) }],
+      lifecycleRules: [
+        { id: "expire", expiration: Duration.days(90), abortIncompleteMultipartUploadAfter: Duration.days(2) },
+      ],
     });
     this.data = new s3.Bucket(this, "Data", {
       ...PRIVATE,
@@ -52,7 +60,12 @@ function lifecycle(deployment: Deployment): s3.LifecycleRule[] {
       expiredObjectDeleteMarker: true,
     },
     // What a run leaves behind: raw pages, parts, its record. What is published does not need it.
-    { id: "runs", prefix: "objects/runs/", expiration: Duration.days(deployment.rawPagesDays), noncurrentVersionExpiration: Duration.days(1) },
+    {
+      id: "runs",
+      prefix: "objects/runs/",
+      expiration: Duration.days(deployment.rawPagesDays),
+      noncurrentVersionExpiration: Duration.days(1),
+    },
     ...shorter.map(({ definition, rawPagesDays }) => ({
       id: `runs-${definition.name}`,
       prefix: `objects/runs/${definition.name}/`,

@@ -43,12 +43,15 @@ function readDefinition(name: string, folder: string): Definition {
   file.refuse();
   const written = object(file.plain());
   const { destinations, ...rest } = written;
-  const parameters = new Map(Object.entries(object(written["parameters"])).map(([name, value]) => [name, parameter(value)]));
+  const parameters = new Map(
+    Object.entries(object(written["parameters"])).map(([name, value]) => [name, parameter(value)]),
+  );
   const schedule = object(written["schedule"]);
   return {
     name,
     folder,
-    schedule: "cron" in schedule ? { cron: String(schedule["cron"]), timezone: String(schedule["timezone"] ?? "UTC") } : null,
+    schedule:
+      "cron" in schedule ? { cron: String(schedule["cron"]), timezone: String(schedule["timezone"] ?? "UTC") } : null,
     parameters,
     sourceSecrets: secrets(rest),
     rotatingSecrets: rotating(rest),
@@ -62,7 +65,9 @@ function parameter(written: unknown): Parameter {
   const parts = (value: unknown) => new Map(Object.entries(object(value)).map(([part, text]) => [part, String(text)]));
   const values = Array.isArray(oneOf)
     ? new Map(oneOf.map((value) => [String(value), new Map<string, string>()]))
-    : oneOf === undefined ? null : new Map(Object.entries(object(oneOf)).map(([value, stands]) => [value, parts(stands)]));
+    : oneOf === undefined
+      ? null
+      : new Map(Object.entries(object(oneOf)).map(([value, stands]) => [value, parts(stands)]));
   return { default: standard === undefined ? null : String(standard), values };
 }
 
@@ -118,7 +123,7 @@ function filled(template: string, definition: Definition, fixed: Readonly<Record
     const parts = known?.get(value);
     const text = template.replace(/\{([^}.]+)(?:\.([^}]+))?\}/g, (whole, of: string, part: string | undefined) => {
       if (of !== name) return whole;
-      return part === undefined ? value : parts?.get(part) ?? "*";
+      return part === undefined ? value : (parts?.get(part) ?? "*");
     });
     return filled(text, definition, fixed);
   });

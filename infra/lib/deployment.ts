@@ -57,7 +57,9 @@ export interface Deployment {
 }
 
 /** What CloudWatch Logs takes for a retention. */
-const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const LOG_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 
 /** CloudWatch looks back seven days at most. */
 const MOST_HOURS = 7 * 24;
@@ -85,12 +87,24 @@ export function parseDeployment(name: string, text: string, definitions: Readonl
   const file = new WrittenFile(name, text);
   file.refuse();
   const top = file.whole.fields([
-    "name", "tags", "notify", "raw_pages_days", "log_days", "tracing", "secret_store", "athena_scan_limit_gb",
-    "longest_run_hours", "functions", "fixed_egress", "redshift", "pipelines",
+    "name",
+    "tags",
+    "notify",
+    "raw_pages_days",
+    "log_days",
+    "tracing",
+    "secret_store",
+    "athena_scan_limit_gb",
+    "longest_run_hours",
+    "functions",
+    "fixed_egress",
+    "redshift",
+    "pipelines",
   ]);
   const rawPagesDays = top.raw_pages_days?.whole(1, 3650) ?? 90;
   const deployment: Deployment = {
-    name: top.name?.shaped(/^[a-z][a-z0-9-]{0,23}$/, "a name of at most 24 small letters, digits and `-`") ?? "lakehead",
+    name:
+      top.name?.shaped(/^[a-z][a-z0-9-]{0,23}$/, "a name of at most 24 small letters, digits and `-`") ?? "lakehead",
     tags: texts(top.tags),
     notify: top.notify?.list().map((address) => address.shaped(/^[^@\s]+@[^@\s]+$/, "an address of email")) ?? [],
     rawPagesDays,
@@ -115,7 +129,8 @@ function texts(written: Written | undefined): Record<string, string> {
 
 function logDays(written: Written): number {
   const days = written.whole(1, 3653);
-  if (!LOG_DAYS.includes(days)) written.refuse(`CloudWatch Logs does not keep logs for ${days} days`, `it takes: ${LOG_DAYS.join(", ")}`);
+  if (!LOG_DAYS.includes(days))
+    written.refuse(`CloudWatch Logs does not keep logs for ${days} days`, `it takes: ${LOG_DAYS.join(", ")}`);
   return days;
 }
 
@@ -139,44 +154,84 @@ function redshift(written: Written): Deployment["redshift"] {
   const baseRpus = fields.base_rpus?.whole(4, 512) ?? 8;
   const mostRpus = fields.most_rpus?.whole(4, 5632) ?? baseRpus * 2;
   const steps = [4, 8];
-  if (!steps.includes(baseRpus) && baseRpus % 8 !== 0) fields.base_rpus?.refuse(`${baseRpus} is no size of Redshift Serverless`, "it takes 4, 8, 16, 24 and so on by eights");
+  if (!steps.includes(baseRpus) && baseRpus % 8 !== 0)
+    fields.base_rpus?.refuse(
+      `${baseRpus} is no size of Redshift Serverless`,
+      "it takes 4, 8, 16, 24 and so on by eights",
+    );
   if (mostRpus < baseRpus) fields.most_rpus?.refuse(`this is less than \`base_rpus\`, ${baseRpus}`);
-  return { baseRpus, mostRpus, database: fields.database?.shaped(/^[a-z_][a-z0-9_]{0,62}$/, "a name of small letters, digits and `_`") ?? "lakehead" };
+  return {
+    baseRpus,
+    mostRpus,
+    database:
+      fields.database?.shaped(/^[a-z_][a-z0-9_]{0,62}$/, "a name of small letters, digits and `_`") ?? "lakehead",
+  };
 }
 
-function pipelines(file: WrittenFile, written: Written | undefined, definitions: ReadonlyMap<string, Definition>, rawPagesDays: number): DeployedPipeline[] {
+function pipelines(
+  file: WrittenFile,
+  written: Written | undefined,
+  definitions: ReadonlyMap<string, Definition>,
+  rawPagesDays: number,
+): DeployedPipeline[] {
   const named = written?.members() ?? new Map<string, Written>();
   for (const [name, value] of named) {
     if (!definitions.has(name)) value.refuse(`there is no pipeline \`${name}\``, meant(name, [...definitions.keys()]));
   }
-  return [...definitions.values()].flatMap((definition) => pipeline(file, definition, named.get(definition.name), rawPagesDays) ?? []);
+  return [...definitions.values()].flatMap(
+    (definition) => pipeline(file, definition, named.get(definition.name), rawPagesDays) ?? [],
+  );
 }
 
-function pipeline(file: WrittenFile, definition: Definition, written: Written | undefined, rawPagesDays: number): DeployedPipeline | null {
-  const fields = written?.fields(["deployed", "params", "paused", "schedules", "published_within_hours", "raw_pages_days"]) ?? {};
+function pipeline(
+  file: WrittenFile,
+  definition: Definition,
+  written: Written | undefined,
+  rawPagesDays: number,
+): DeployedPipeline | null {
+  const fields =
+    written?.fields(["deployed", "params", "paused", "schedules", "published_within_hours", "raw_pages_days"]) ?? {};
   if (fields.deployed?.truth() === false) return null;
   const days = fields.raw_pages_days?.whole(1, 3650) ?? null;
   if (days !== null && days > rawPagesDays) {
-    fields.raw_pages_days?.refuse(`raw pages of all pipelines are kept for ${rawPagesDays} days, and the shorter time counts`, "raise `raw_pages_days` for all, and lower it here for others");
+    fields.raw_pages_days?.refuse(
+      `raw pages of all pipelines are kept for ${rawPagesDays} days, and the shorter time counts`,
+      "raise `raw_pages_days` for all, and lower it here for others",
+    );
   }
   const params = parameters(fields.params, definition);
   const common = { params, paused: fields.paused?.truth() ?? false };
   const schedules = schedulesOf(definition, fields.schedules, common);
   // What is wrong with a pipeline that the file does not name is at its beginning.
-  const refuse = (fact: string, remedy: string) => (written === undefined ? file.add(0, fact, remedy) : written.refuse(fact, remedy));
+  const refuse = (fact: string, remedy: string) =>
+    written === undefined ? file.add(0, fact, remedy) : written.refuse(fact, remedy);
   const at = `pipelines.${definition.name}`;
   for (const schedule of schedules.filter((schedule) => !schedule.paused)) {
     for (const [name, parameter] of definition.parameters) {
       const value = schedule.params[name] ?? parameter.default;
-      if (value === null) refuse(`the schedule \`${schedule.name}\` does not say what \`${name}\` is`, `give \`${at}.params.${name}\``);
+      if (value === null)
+        refuse(`the schedule \`${schedule.name}\` does not say what \`${name}\` is`, `give \`${at}.params.${name}\``);
       else if (/^https?:\/\/[^/]*\.example(\/|:|$)/.test(value)) {
-        refuse(`the schedule \`${schedule.name}\` would ask ${value}, which is nobody's address`, `give \`${at}.params.${name}\`, or say \`paused: true\``);
+        refuse(
+          `the schedule \`${schedule.name}\` would ask ${value}, which is nobody's address`,
+          `give \`${at}.params.${name}\`, or say \`paused: true\``,
+        );
       }
     }
   }
   const databases = databasesOf(definition, params);
-  if (databases.includes("*")) refuse(`\`${definition.name}\` may publish into any database`, `give the parameter in its name a value in \`${at}.params\``);
-  return { definition, databases, schedules, publishedWithinHours: freshness(file, definition, schedules, fields.published_within_hours), rawPagesDays: days };
+  if (databases.includes("*"))
+    refuse(
+      `\`${definition.name}\` may publish into any database`,
+      `give the parameter in its name a value in \`${at}.params\``,
+    );
+  return {
+    definition,
+    databases,
+    schedules,
+    publishedWithinHours: freshness(file, definition, schedules, fields.published_within_hours),
+    rawPagesDays: days,
+  };
 }
 
 function parameters(written: Written | undefined, definition: Definition): Record<string, string> {
@@ -184,35 +239,59 @@ function parameters(written: Written | undefined, definition: Definition): Recor
   for (const [name, value] of written?.members() ?? []) {
     const parameter = definition.parameters.get(name);
     given[name] = value.text();
-    if (parameter === undefined) value.refuse(`\`${definition.name}\` has no parameter \`${name}\``, meant(name, [...definition.parameters.keys()]));
-    else if (parameter.values !== null && !parameter.values.has(given[name])) value.refuse(`\`${given[name]}\` is not a value of \`${name}\``, meant(given[name], [...parameter.values.keys()]));
+    if (parameter === undefined)
+      value.refuse(
+        `\`${definition.name}\` has no parameter \`${name}\``,
+        meant(name, [...definition.parameters.keys()]),
+      );
+    else if (parameter.values !== null && !parameter.values.has(given[name]))
+      value.refuse(
+        `\`${given[name]}\` is not a value of \`${name}\``,
+        meant(given[name], [...parameter.values.keys()]),
+      );
   }
   return given;
 }
 
-function schedulesOf(definition: Definition, written: Written | undefined, common: { params: Record<string, string>; paused: boolean }): PipelineSchedule[] {
+function schedulesOf(
+  definition: Definition,
+  written: Written | undefined,
+  common: { params: Record<string, string>; paused: boolean },
+): PipelineSchedule[] {
   const standard = definition.schedule;
   if (written === undefined) return standard === null ? [] : [{ name: definition.name, ...standard, ...common }];
   return [...written.members()].flatMap(([name, value]) => {
-    if (!/^[a-z0-9][a-z0-9_-]{0,19}$/.test(name)) value.refuse(`\`${name}\` is not a name of at most 20 small letters, digits, \`_\` and \`-\``);
+    if (!/^[a-z0-9][a-z0-9_-]{0,19}$/.test(name))
+      value.refuse(`\`${name}\` is not a name of at most 20 small letters, digits, \`_\` and \`-\``);
     const fields = value.fields(["cron", "timezone", "params", "paused"]);
-    const cron = fields.cron?.shaped(/^\S+( \S+){5}$/, "an EventBridge cron of six fields: minutes hours day-of-month month day-of-week year") ?? standard?.cron;
+    const cron =
+      fields.cron?.shaped(
+        /^\S+( \S+){5}$/,
+        "an EventBridge cron of six fields: minutes hours day-of-month month day-of-week year",
+      ) ?? standard?.cron;
     if (cron === undefined) {
       value.refuse(`the definition of \`${definition.name}\` has no schedule`, "give `cron` here");
       return [];
     }
-    return [{
-      name: `${definition.name}-${name}`,
-      cron,
-      timezone: fields.timezone?.text() ?? standard?.timezone ?? "UTC",
-      params: { ...common.params, ...parameters(fields.params, definition) },
-      paused: fields.paused?.truth() ?? common.paused,
-    }];
+    return [
+      {
+        name: `${definition.name}-${name}`,
+        cron,
+        timezone: fields.timezone?.text() ?? standard?.timezone ?? "UTC",
+        params: { ...common.params, ...parameters(fields.params, definition) },
+        paused: fields.paused?.truth() ?? common.paused,
+      },
+    ];
   });
 }
 
 /** Within how many hours to expect a publish: a day's run and a little more, where it runs every day. */
-function freshness(file: WrittenFile, definition: Definition, schedules: readonly PipelineSchedule[], written: Written | undefined): number | null {
+function freshness(
+  file: WrittenFile,
+  definition: Definition,
+  schedules: readonly PipelineSchedule[],
+  written: Written | undefined,
+): number | null {
   const running = schedules.filter((schedule) => !schedule.paused);
   if (written !== undefined) {
     if (written.text() === "never") return null;
@@ -220,7 +299,11 @@ function freshness(file: WrittenFile, definition: Definition, schedules: readonl
   }
   if (running.length === 0) return null;
   if (!running.some((schedule) => daily(schedule.cron))) {
-    file.add(0, `\`${definition.name}\` does not run every day, so nobody knows when to miss its tables`, `give \`pipelines.${definition.name}.published_within_hours\`: a number up to ${MOST_HOURS}, or \`never\``);
+    file.add(
+      0,
+      `\`${definition.name}\` does not run every day, so nobody knows when to miss its tables`,
+      `give \`pipelines.${definition.name}.published_within_hours\`: a number up to ${MOST_HOURS}, or \`never\``,
+    );
   }
   return DAILY_HOURS;
 }

@@ -12,8 +12,11 @@ import { type FunctionGrant, grants, type Places } from "./grants.js";
 import type { Egress } from "./network.js";
 import { allow, arn } from "./roles.js";
 
-/** The functions that call sources, and so leave by the fixed address where there is one. */
-export const CALLS_SOURCES: readonly FunctionName[] = ["plan", "fetch-page"];
+/** The functions that call sources, or databases that are not of AWS: they leave by the fixed address where there is one. */
+function leaves(name: FunctionName, { pipelines }: Deployment): boolean {
+  if (name === "plan" || name === "fetch-page") return true;
+  return name !== "transform" && pipelines.some(({ definition }) => definition.destinationSecrets.length > 0);
+}
 
 export interface FunctionsProps {
   readonly deployment: Deployment;
@@ -36,13 +39,19 @@ export class Functions extends Construct {
     this.granted = grants(props.deployment, props.places);
     const made = FUNCTIONS.map((name) => ({ name, ...one(this, name, this.granted[name], props) }));
     this.all = Object.fromEntries(made.map(({ name, code }) => [name, code])) as Record<FunctionName, lambda.Function>;
-    this.logGroups = Object.fromEntries(made.map(({ name, log }) => [name, log])) as Record<FunctionName, logs.LogGroup>;
+    this.logGroups = Object.fromEntries(made.map(({ name, log }) => [name, log])) as Record<
+      FunctionName,
+      logs.LogGroup
+    >;
   }
 }
 
 /** `fetch-page` is `FetchPage` in the state machine, and here. */
 export function upperCamelCase(name: string): string {
-  return name.split("-").map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join("");
+  return name
+    .split("-")
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join("");
 }
 
 /** A function's name in the account. */
@@ -59,7 +68,7 @@ function one(scope: Construct, name: FunctionName, granted: readonly FunctionGra
   const { deployment } = props;
   const size = deployment.functions[name];
   const id = upperCamelCase(name);
-  const egress = CALLS_SOURCES.includes(name) ? props.egress : null;
+  const egress = leaves(name, deployment) ? props.egress : null;
   const role = new iam.Role(scope, `${id}Role`, {
     // Lambda does not say for whom it takes a role; only this account can pass this one to it.
     assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
@@ -101,18 +110,28 @@ function one(scope: Construct, name: FunctionName, granted: readonly FunctionGra
 /** Lets Lambda, and not the function's code, make the function's network interface. */
 function mayJoin(scope: Construct, name: FunctionName, role: iam.Role, deployment: Deployment): iam.Policy {
   const actions = [
-    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
   ];
   const code = arn(scope, "lambda", `function:${functionName(deployment, name)}`);
   const policy = allow(scope, `${upperCamelCase(name)}MayJoin`, role, [
-    { actions, on: ["*"], because: "Lambda joins a function to the network; interfaces that are not there yet have no name" },
+    {
+      actions,
+      on: ["*"],
+      because: "Lambda joins a function to the network; interfaces that are not there yet have no name",
+    },
   ]);
-  policy.addStatements(new iam.PolicyStatement({
-    effect: iam.Effect.DENY,
-    actions,
-    resources: ["*"],
-    conditions: { ArnEquals: { "lambda:SourceFunctionArn": code } },
-  }));
+  policy.addStatements(
+    new iam.PolicyStatement({
+      effect: iam.Effect.DENY,
+      actions,
+      resources: ["*"],
+      conditions: { ArnEquals: { "lambda:SourceFunctionArn": code } },
+    }),
+  );
   return policy;
 }

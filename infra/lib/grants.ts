@@ -42,21 +42,43 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
   const rotating = definitions.flatMap((definition) => definition.rotatingSecrets);
   const ofDestinations = definitions.flatMap((definition) => definition.destinationSecrets);
 
-  const itself = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "function", because });
-  const athena = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "athena", because });
+  const itself = (actions: string[], on: string[], because: string): FunctionGrant => ({
+    actions,
+    on,
+    by: "function",
+    because,
+  });
+  const athena = (actions: string[], on: string[], because: string): FunctionGrant => ({
+    actions,
+    on,
+    by: "athena",
+    because,
+  });
 
-  const missing = itself(["s3:ListBucket"], [places.bucket], "it lists, and a missing object is answered by 404 instead of 403");
-  const keeps = itself(["s3:GetObject", "s3:PutObject"], [objects], "it reads what the steps before left, and leaves its own");
-  const uploads = (on: string[]) => itself(["s3:AbortMultipartUpload"], on, "an upload in parts that breaks off is taken back");
+  const missing = itself(
+    ["s3:ListBucket"],
+    [places.bucket],
+    "it lists, and a missing object is answered by 404 instead of 403",
+  );
+  const keeps = itself(
+    ["s3:GetObject", "s3:PutObject"],
+    [objects],
+    "it reads what the steps before left, and leaves its own",
+  );
+  const uploads = (on: string[]) =>
+    itself(["s3:AbortMultipartUpload"], on, "an upload in parts that breaks off is taken back");
   const reads = (names: string[]) => secrets(READS, names, "the secrets that definitions name");
   const replaces = (names: string[]) => secrets(REPLACES, names, "refresh tokens that their source replaces");
   const secrets = (actions: typeof READS, names: string[], because: string) =>
-    names.length === 0 ? [] : [itself([actions[deployment.secretStore]], [...new Set(names)].map(places.secret), because)];
+    names.length === 0
+      ? []
+      : [itself([actions[deployment.secretStore]], [...new Set(names)].map(places.secret), because)];
   const asks = [...reads(ofSources), ...replaces(rotating)];
 
   const sql = [
+    itself(["s3:PutObject"], [results], "it lists the files of staged tables for Athena"),
     itself(
-      ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"],
+      ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
       [places.workgroup],
       "checks, models and exports are statements of Athena",
     ),
@@ -69,20 +91,31 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       "statements leave their results",
     ),
     athena(["s3:ListBucketMultipartUploads"], [places.bucket], "results are written in parts"),
-    athena(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], [...places.catalogue], "statements ask what tables are made of"),
+    athena(
+      ["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"],
+      [...places.catalogue],
+      "statements ask what tables are made of",
+    ),
     athena(["glue:GetDatabase"], [...places.defaultDatabase], "it looks for the database `default` first"),
   ];
   const catalogue = itself(
     [
-      "glue:GetDatabase", "glue:CreateDatabase",
-      "glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable",
-      "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition", "glue:BatchDeletePartition",
+      "glue:GetDatabase",
+      "glue:CreateDatabase",
+      "glue:GetTable",
+      "glue:GetTables",
+      "glue:CreateTable",
+      "glue:UpdateTable",
+      "glue:DeleteTable",
+      "glue:GetPartitions",
+      "glue:BatchCreatePartition",
+      "glue:BatchUpdatePartition",
+      "glue:BatchDeletePartition",
     ],
     [...places.catalogue],
     "tables as Athena and others see them, and staged ones while they are checked",
   );
   const redshift = redshiftGrants(places);
-
   const runtime = (name: FunctionName) => runtimeGrants(name, deployment, places);
 
   return {
@@ -94,7 +127,6 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       missing,
       itself(["s3:GetObject", "s3:PutObject"], [lake], "parts are copied into the lake by S3 itself"),
       ...reads(ofDestinations),
-      ...redshift,
       ...runtime("load"),
     ],
     publish: [
@@ -111,13 +143,16 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       keeps,
       missing,
       itself(["s3:GetObject", "s3:PutObject"], [lake], "it swaps pointers, and writes versions and lists of files"),
-      itself(["s3:GetObject"], [results], "exports are made of results"),
       itself(["s3:GetObject", "s3:PutObject"], [exports], "exports are files for others"),
       uploads([exports]),
       ...reads(ofDestinations),
       ...sql,
       catalogue,
-      athena(["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], [lake], "models write into a fresh place"),
+      athena(
+        ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+        [lake],
+        "models write into a fresh place",
+      ),
       athena(["glue:CreateTable", "glue:UpdateTable"], [...places.catalogue], "models make tables and views"),
       ...redshift,
       ...runtime("refresh"),
@@ -127,8 +162,17 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
 
 /** What Lambda itself does with a function's role. */
 function runtimeGrants(name: FunctionName, deployment: Deployment, places: Places): FunctionGrant[] {
-  const lambda = (actions: string[], on: string[], because: string): FunctionGrant => ({ actions, on, by: "lambda", because });
-  const logs = lambda(["logs:CreateLogStream", "logs:PutLogEvents"], [places.logs(name)], "it writes the log of the function");
+  const lambda = (actions: string[], on: string[], because: string): FunctionGrant => ({
+    actions,
+    on,
+    by: "lambda",
+    because,
+  });
+  const logs = lambda(
+    ["logs:CreateLogStream", "logs:PutLogEvents"],
+    [places.logs(name)],
+    "it writes the log of the function",
+  );
   const traces = lambda(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"], "traces are no resources");
   return deployment.tracing ? [logs, traces] : [logs];
 }
@@ -137,9 +181,15 @@ const READS = { "secrets-manager": "secretsmanager:GetSecretValue", "parameter-s
 const REPLACES = { "secrets-manager": "secretsmanager:PutSecretValue", "parameter-store": "ssm:PutParameter" };
 
 /** Statements in Redshift, by its Data API; none where there is no Redshift. */
-function redshiftGrants({ redshiftWorkgroup }: Places): FunctionGrant[] {
+function redshiftGrants({ redshiftWorkgroup, keys }: Places): FunctionGrant[] {
   if (redshiftWorkgroup === null) return [];
   return [
+    {
+      actions: ["s3:DeleteObject"],
+      on: [keys("objects/runs/*/statements/*")],
+      by: "function",
+      because: "the note of a statement that failed is taken back, so that it is started anew",
+    },
     {
       actions: ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"],
       on: [redshiftWorkgroup],

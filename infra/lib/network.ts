@@ -1,4 +1,4 @@
-// The network, where one is asked for: private subnets, one fixed address to call sources from, no way in.
+// The network, where one is asked for: private subnets, one fixed address to call others from, no way in.
 
 import { Fn, RemovalPolicy } from "aws-cdk-lib";
 import * as ec2 from "aws-cdk-lib/aws-ec2";
@@ -34,28 +34,32 @@ export class Network extends Construct {
       // Redshift Serverless wants three zones.
       maxAzs: redshift === null ? 2 : 3,
       natGateways: address === null ? 0 : 1,
-      natGatewayProvider: address === null ? undefined : ec2.NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
+      natGatewayProvider:
+        address === null ? undefined : ec2.NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
       subnetConfiguration: [...(fixedEgress ? [PUBLIC, FUNCTIONS] : []), ...(redshift === null ? [] : [WAREHOUSE])],
       gatewayEndpoints: { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
       // It would need a function of its own to empty a group that nothing uses.
       restrictDefaultSecurityGroup: false,
     });
     this.logFlows(deployment);
-    this.egress = address === null ? null : {
-      vpc: this.vpc,
-      subnets: { subnetGroupName: FUNCTIONS.name },
-      securityGroup: this.functionsGroup(),
-      address: address.ref,
-    };
+    this.egress =
+      address === null
+        ? null
+        : {
+            vpc: this.vpc,
+            subnets: { subnetGroupName: FUNCTIONS.name },
+            securityGroup: this.functionsGroup(),
+            address: address.ref,
+          };
   }
 
   private functionsGroup(): ec2.SecurityGroup {
     const group = new ec2.SecurityGroup(this, "FunctionsGroup", {
       vpc: this.vpc,
-      description: "Functions that call sources: out by TCP, nothing in.",
+      description: "Functions that call sources and databases: out by TCP, nothing in.",
       allowAllOutbound: false,
     });
-    group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.allTcp(), "sources, and the services of AWS");
+    group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.allTcp(), "sources, databases, and the services of AWS");
     return group;
   }
 

@@ -13,10 +13,27 @@ import { arn } from "./roles.js";
 
 /** What the owner of the account may do with the key: all that keeping it takes, and publishing by hand. */
 const OWNER = [
-  "kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:ListKeyPolicies", "kms:ListGrants", "kms:ListResourceTags",
-  "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:EnableKey", "kms:DisableKey", "kms:CreateAlias",
-  "kms:DeleteAlias", "kms:UpdateAlias", "kms:EnableKeyRotation", "kms:DisableKeyRotation", "kms:GetKeyRotationStatus",
-  "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion", "kms:GenerateDataKey", "kms:Decrypt",
+  "kms:DescribeKey",
+  "kms:GetKeyPolicy",
+  "kms:PutKeyPolicy",
+  "kms:ListKeyPolicies",
+  "kms:ListGrants",
+  "kms:ListResourceTags",
+  "kms:TagResource",
+  "kms:UntagResource",
+  "kms:UpdateKeyDescription",
+  "kms:EnableKey",
+  "kms:DisableKey",
+  "kms:CreateAlias",
+  "kms:DeleteAlias",
+  "kms:UpdateAlias",
+  "kms:EnableKeyRotation",
+  "kms:DisableKeyRotation",
+  "kms:GetKeyRotationStatus",
+  "kms:ScheduleKeyDeletion",
+  "kms:CancelKeyDeletion",
+  "kms:GenerateDataKey",
+  "kms:Decrypt",
 ];
 
 export class Notifications extends Construct {
@@ -24,7 +41,10 @@ export class Notifications extends Construct {
 
   constructor(scope: Construct, id: string, props: { deployment: Deployment; machine: sfn.StateMachine }) {
     super(scope, id);
-    const { deployment: { name, notify }, machine } = props;
+    const {
+      deployment: { name, notify },
+      machine,
+    } = props;
     this.topic = new sns.Topic(this, "Topic", {
       topicName: `${name}-notifications`,
       displayName: `Lakehead ${name}`,
@@ -47,30 +67,41 @@ export class Notifications extends Construct {
         "detail-type": ["Step Functions Execution Status Change"],
         detail: { stateMachineArn: [machine.stateMachineArn], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
       },
-      targets: [{
-        id: "topic",
-        arn: this.topic.topicArn,
-        inputTransformer: {
-          inputPathsMap: { run: "$.detail.name", status: "$.detail.status", error: "$.detail.error", cause: "$.detail.cause", execution: "$.detail.executionArn" },
-          inputTemplate: '"The run <run> of Lakehead ended as <status>: <error>. <cause>"\n"Execution: <execution>"',
+      targets: [
+        {
+          id: "topic",
+          arn: this.topic.topicArn,
+          inputTransformer: {
+            inputPathsMap: {
+              run: "$.detail.name",
+              status: "$.detail.status",
+              error: "$.detail.error",
+              cause: "$.detail.cause",
+              execution: "$.detail.executionArn",
+            },
+            inputTemplate: '"The run <run> of Lakehead ended as <status>: <error>. <cause>"\n"Execution: <execution>"',
+          },
         },
-      }],
+      ],
     });
   }
 
   private publishes(service: string, from: string): void {
-    this.topic.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [new iam.ServicePrincipal(service)],
-      actions: ["sns:Publish"],
-      resources: [this.topic.topicArn],
-      conditions: { ArnLike: { "aws:SourceArn": from } },
-    }));
+    this.topic.addToResourcePolicy(
+      new iam.PolicyStatement({
+        principals: [new iam.ServicePrincipal(service)],
+        actions: ["sns:Publish"],
+        resources: [this.topic.topicArn],
+        conditions: { ArnLike: { "aws:SourceArn": from } },
+      }),
+    );
   }
 }
 
 /** The key of the topic. That of AWS is not for alarms: they may not use it. */
 function key(scope: Construct, name: string): kms.Key {
-  const statement = (principal: iam.IPrincipal, actions: string[]) => new iam.PolicyStatement({ principals: [principal], actions, resources: ["*"] });
+  const statement = (principal: iam.IPrincipal, actions: string[]) =>
+    new iam.PolicyStatement({ principals: [principal], actions, resources: ["*"] });
   return new kms.Key(scope, "Key", {
     alias: `${name}-notifications`,
     description: `Notifications of ${name}.`,
@@ -80,7 +111,9 @@ function key(scope: Construct, name: string): kms.Key {
     policy: new iam.PolicyDocument({
       statements: [
         statement(new iam.AccountPrincipal(Aws.ACCOUNT_ID), OWNER),
-        ...["events.amazonaws.com", "cloudwatch.amazonaws.com"].map((service) => statement(new iam.ServicePrincipal(service), ["kms:GenerateDataKey", "kms:Decrypt"])),
+        ...["events.amazonaws.com", "cloudwatch.amazonaws.com"].map((service) =>
+          statement(new iam.ServicePrincipal(service), ["kms:GenerateDataKey", "kms:Decrypt"]),
+        ),
       ],
     }),
   });

@@ -1,4 +1,4 @@
-// Redshift Serverless, where it is asked for: private, no way in but the Data API, reading nothing but the lake.
+// Redshift Serverless, where it is asked for: private, no way in but the Data API, reading nothing but what runs have typed.
 
 import { Aws, Stack } from "aws-cdk-lib";
 import * as ec2 from "aws-cdk-lib/aws-ec2";
@@ -18,9 +18,13 @@ export class Redshift extends Construct {
 
   constructor(scope: Construct, id: string, props: { deployment: Deployment; vpc: ec2.Vpc; bucket: s3.Bucket }) {
     super(scope, id);
-    const { deployment: { name, redshift: wanted }, vpc, bucket } = props;
+    const {
+      deployment: { name, redshift: wanted },
+      vpc,
+      bucket,
+    } = props;
     if (wanted === null) throw new Error("a bug: Redshift is made where none is wanted");
-    this.role = readsTheLake(this, name, bucket);
+    this.role = readsRuns(this, name, bucket);
     const namespace = new redshift.CfnNamespace(this, "Namespace", {
       namespaceName: name,
       dbName: wanted.database,
@@ -32,7 +36,11 @@ export class Redshift extends Construct {
       finalSnapshotName: `${name}-final`,
       finalSnapshotRetentionPeriod: 30,
     });
-    const group = new ec2.SecurityGroup(this, "Group", { vpc, description: "Redshift: S3 only, nothing in.", allowAllOutbound: false });
+    const group = new ec2.SecurityGroup(this, "Group", {
+      vpc,
+      description: "Redshift: S3 only, nothing in.",
+      allowAllOutbound: false,
+    });
     group.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), "S3; its subnets have no other route");
     this.workgroup = new redshift.CfnWorkgroup(this, "Workgroup", {
       workgroupName: name,
@@ -50,16 +58,29 @@ export class Redshift extends Construct {
 }
 
 /** The role that COPY reads with. */
-function readsTheLake(scope: Construct, name: string, bucket: s3.Bucket): iam.Role {
+function readsRuns(scope: Construct, name: string, bucket: s3.Bucket): iam.Role {
   const usersOfThisAccount = arn(scope, "redshift", `dbuser:serverless-${Aws.ACCOUNT_ID}-*/*`);
-  const trusted = (service: string) => new iam.ServicePrincipal(service, { conditions: { StringLike: { "sts:ExternalId": usersOfThisAccount } } });
+  const trusted = (service: string) =>
+    new iam.ServicePrincipal(service, { conditions: { StringLike: { "sts:ExternalId": usersOfThisAccount } } });
   const role = new iam.Role(scope, "Role", {
-    assumedBy: new iam.CompositePrincipal(trusted("redshift.amazonaws.com"), trusted("redshift-serverless.amazonaws.com")),
-    description: `Lets Redshift read the lake of ${Stack.of(scope).stackName}, for ${name}.`,
+    assumedBy: new iam.CompositePrincipal(
+      trusted("redshift.amazonaws.com"),
+      trusted("redshift-serverless.amazonaws.com"),
+    ),
+    description: `Lets Redshift read the runs of ${Stack.of(scope).stackName}, for ${name}.`,
   });
   allow(scope, "May", role, [
-    { actions: ["s3:GetObject"], on: [bucket.arnForObjects("lake/*")], because: "COPY reads parts in the lake" },
-    { actions: ["s3:ListBucket"], on: [bucket.bucketArn], because: "COPY looks for parts in the lake", when: { StringLike: { "s3:prefix": "lake/*" } } },
+    {
+      actions: ["s3:GetObject"],
+      on: [bucket.arnForObjects("objects/runs/*")],
+      because: "COPY reads the parts of any run, and the list of them",
+    },
+    {
+      actions: ["s3:ListBucket"],
+      on: [bucket.bucketArn],
+      because: "COPY looks for the parts of a run",
+      when: { StringLike: { "s3:prefix": "objects/runs/*" } },
+    },
     { actions: ["s3:GetBucketLocation"], on: [bucket.bucketArn], because: "COPY asks where the bucket is" },
   ]);
   return role;

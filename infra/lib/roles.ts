@@ -28,9 +28,15 @@ export function serviceOfThisAccount(service: string, sourceArn?: string): iam.I
 export function allow(scope: Construct, id: string, role: iam.Role, grants: readonly Grant[]): iam.Policy {
   const policy = new iam.Policy(scope, id, { roles: [role] });
   for (const grant of grants) {
-    policy.addStatements(new iam.PolicyStatement({ actions: [...grant.actions], resources: [...grant.on], conditions: grant.when }));
+    policy.addStatements(
+      new iam.PolicyStatement({ actions: [...grant.actions], resources: [...grant.on], conditions: grant.when }),
+    );
     for (const resource of grant.on.map((resource) => legible(Stack.of(scope), resource))) {
-      if (resource.includes("*")) Validations.of(policy).acknowledge({ id: `AwsSolutions-IAM5[Resource::${asNagWrites(resource)}]`, reason: grant.because });
+      if (resource.includes("*"))
+        Validations.of(policy).acknowledge({
+          id: `AwsSolutions-IAM5[Resource::${asNagWrites(resource)}]`,
+          reason: grant.because,
+        });
     }
   }
   return policy;

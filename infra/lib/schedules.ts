@@ -16,14 +16,20 @@ export class Schedules extends Construct {
 
   constructor(scope: Construct, id: string, props: { deployment: Deployment; machine: sfn.StateMachine }) {
     super(scope, id);
-    const { deployment: { name, pipelines }, machine } = props;
+    const {
+      deployment: { name, pipelines },
+      machine,
+    } = props;
     this.undelivered = new sqs.Queue(this, "Undelivered", {
       queueName: `${name}-undelivered`,
       encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
-    Validations.of(this.undelivered).acknowledge({ id: "AwsSolutions-SQS3", reason: "this is itself the dead-letter queue, of the schedules" });
+    Validations.of(this.undelivered).acknowledge({
+      id: "AwsSolutions-SQS3",
+      reason: "this is itself the dead-letter queue, of the schedules",
+    });
     const group = new scheduler.CfnScheduleGroup(this, "Group", { name });
     const role = new iam.Role(this, "Role", {
       assumedBy: serviceOfThisAccount("scheduler.amazonaws.com", arn(this, "scheduler", `schedule-group/${name}`)),

@@ -29,12 +29,20 @@ export class LakeheadStack extends Stack {
   readonly functions: Functions;
 
   constructor(scope: Construct, id: string, props: LakeheadProps) {
-    super(scope, id, { stackName: props.deployment.name, description: "Lakehead: HTTP APIs into a lake, every day.", ...props });
+    super(scope, id, {
+      stackName: props.deployment.name,
+      description: "Lakehead: HTTP APIs into a lake, every day.",
+      ...props,
+    });
     const { deployment, lambdas, architecture } = props;
     const { data: bucket } = new Buckets(this, "Buckets", deployment);
     const workgroup = new Workgroup(this, "Athena", { deployment, bucket });
-    const network = deployment.fixedEgress || deployment.redshift !== null ? new Network(this, "Network", deployment) : null;
-    const redshift = network === null || deployment.redshift === null ? null : new Redshift(this, "Redshift", { deployment, vpc: network.vpc, bucket });
+    const network =
+      deployment.fixedEgress || deployment.redshift !== null ? new Network(this, "Network", deployment) : null;
+    const redshift =
+      network === null || deployment.redshift === null
+        ? null
+        : new Redshift(this, "Redshift", { deployment, vpc: network.vpc, bucket });
     this.functions = new Functions(this, "Functions", {
       deployment,
       lambdas,
@@ -43,11 +51,13 @@ export class LakeheadStack extends Stack {
         LAKEHEAD_BUCKET: bucket.bucketName,
         LAKEHEAD_SECRET_STORE: deployment.secretStore,
         LAKEHEAD_ATHENA_WORKGROUP: workgroup.name,
-        ...(redshift === null ? {} : {
-          LAKEHEAD_REDSHIFT_WORKGROUP: redshift.workgroup.workgroupName,
-          LAKEHEAD_REDSHIFT_DATABASE: deployment.redshift!.database,
-          LAKEHEAD_REDSHIFT_ROLE: redshift.role.roleArn,
-        }),
+        ...(redshift === null
+          ? {}
+          : {
+              LAKEHEAD_REDSHIFT_WORKGROUP: redshift.workgroup.workgroupName,
+              LAKEHEAD_REDSHIFT_DATABASE: deployment.redshift!.database,
+              LAKEHEAD_REDSHIFT_ROLE: redshift.role.roleArn,
+            }),
       },
       places: places(this, deployment, { bucket: bucket.bucketArn, workgroup: workgroup.name, redshift }),
       egress: network?.egress ?? null,
@@ -56,7 +66,14 @@ export class LakeheadStack extends Stack {
     const { machine } = new StateMachine(this, "StateMachine", { deployment, functions: this.functions.all, bucket });
     const { undelivered } = new Schedules(this, "Schedules", { deployment, machine });
     const { topic } = new Notifications(this, "Notifications", { deployment, machine });
-    const watched = { deployment, machine, functions: this.functions.all, publishLog: this.functions.logGroups.publish, undelivered, topic };
+    const watched = {
+      deployment,
+      machine,
+      functions: this.functions.all,
+      publishLog: this.functions.logGroups.publish,
+      undelivered,
+      topic,
+    };
     new Alarms(this, "Alarms", watched);
     new Dashboard(this, "Dashboard", { ...watched, workgroup: workgroup.name });
 
@@ -64,18 +81,30 @@ export class LakeheadStack extends Stack {
     Tags.of(this).add("deployment", deployment.name);
     for (const [name, value] of Object.entries(deployment.tags)) Tags.of(this).add(name, value);
 
-    const tell = (name: string, value: string, description: string) => new CfnOutput(this, name, { value, description });
+    const tell = (name: string, value: string, description: string) =>
+      new CfnOutput(this, name, { value, description });
     tell("BucketName", bucket.bucketName, "Where everything is kept.");
     tell("StateMachineArn", machine.stateMachineArn, "What runs are executions of.");
     tell("TopicArn", topic.topicArn, "What tells of failed runs and of alarms.");
     tell("WorkgroupName", workgroup.name, "The workgroup of Athena to query the lake in.");
     tell("UndeliveredUrl", undelivered.queueUrl, "Where starts wait that no schedule could deliver.");
     if (network?.egress) tell("EgressAddress", network.egress.address, "The address that sources see.");
-    if (redshift !== null) tell("RedshiftWorkgroup", redshift.workgroup.workgroupName, "The workgroup of Redshift Serverless.");
-    tell("Environment", Fn.join("", [
-      `export AWS_REGION=`, Aws.REGION, " LAKEHEAD_BUCKET=", bucket.bucketName, " LAKEHEAD_STATE_MACHINE=", machine.stateMachineArn,
-      " LAKEHEAD_ATHENA_WORKGROUP=", workgroup.name,
-    ]), "What `lakehead … --target aws` reads; paste it into a shell.");
+    if (redshift !== null)
+      tell("RedshiftWorkgroup", redshift.workgroup.workgroupName, "The workgroup of Redshift Serverless.");
+    tell(
+      "Environment",
+      Fn.join("", [
+        `export AWS_REGION=`,
+        Aws.REGION,
+        " LAKEHEAD_BUCKET=",
+        bucket.bucketName,
+        " LAKEHEAD_STATE_MACHINE=",
+        machine.stateMachineArn,
+        " LAKEHEAD_ATHENA_WORKGROUP=",
+        workgroup.name,
+      ]),
+      "What `lakehead … --target aws` reads; paste it into a shell.",
+    );
   }
 
   /** What each function was granted, as a person reads it. */
@@ -94,7 +123,11 @@ export class LakeheadStack extends Stack {
 }
 
 /** The ARNs that grants are about. */
-function places(scope: Stack, deployment: Deployment, made: { bucket: string; workgroup: string; redshift: Redshift | null }): Places {
+function places(
+  scope: Stack,
+  deployment: Deployment,
+  made: { bucket: string; workgroup: string; redshift: Redshift | null },
+): Places {
   const databases = [STAGING_DATABASE, ...new Set(deployment.pipelines.flatMap(({ databases }) => databases))];
   const catalogue = arn(scope, "glue", "catalog");
   const secrets = {
@@ -106,7 +139,10 @@ function places(scope: Stack, deployment: Deployment, made: { bucket: string; wo
     bucket: made.bucket,
     keys: (prefix) => `${made.bucket}/${prefix}`,
     workgroup: arn(scope, "athena", `workgroup/${made.workgroup}`),
-    catalogue: [catalogue, ...databases.flatMap((name) => [arn(scope, "glue", `database/${name}`), arn(scope, "glue", `table/${name}/*`)])],
+    catalogue: [
+      catalogue,
+      ...databases.flatMap((name) => [arn(scope, "glue", `database/${name}`), arn(scope, "glue", `table/${name}/*`)]),
+    ],
     defaultDatabase: [catalogue, arn(scope, "glue", "database/default")],
     secret: secrets[deployment.secretStore],
     redshiftWorkgroup: made.redshift === null ? null : made.redshift.workgroup.attrWorkgroupWorkgroupArn,

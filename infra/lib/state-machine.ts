@@ -18,9 +18,17 @@ export const ASL = new URL("../pipeline.asl.json", import.meta.url);
 export class StateMachine extends Construct {
   readonly machine: sfn.StateMachine;
 
-  constructor(scope: Construct, id: string, props: { deployment: Deployment; functions: Readonly<Record<FunctionName, lambda.Function>>; bucket: s3.Bucket }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { deployment: Deployment; functions: Readonly<Record<FunctionName, lambda.Function>>; bucket: s3.Bucket },
+  ) {
     super(scope, id);
-    const { deployment: { name, logDays }, functions, bucket } = props;
+    const {
+      deployment: { name, logDays },
+      functions,
+      bucket,
+    } = props;
     const role = new iam.Role(this, "Role", {
       // The branches of a distributed Map are executions of a machine whose name continues this one's.
       assumedBy: serviceOfThisAccount("states.amazonaws.com", arn(this, "states", `stateMachine:${name}*`)),
@@ -38,7 +46,9 @@ export class StateMachine extends Construct {
       stateMachineName: name,
       stateMachineType: sfn.StateMachineType.STANDARD,
       definitionBody: sfn.DefinitionBody.fromString(readFileSync(ASL, "utf8")),
-      definitionSubstitutions: Object.fromEntries(FUNCTIONS.map((name) => [upperCamelCase(name), functions[name].functionArn])),
+      definitionSubstitutions: Object.fromEntries(
+        FUNCTIONS.map((name) => [upperCamelCase(name), functions[name].functionArn]),
+      ),
       role: role.withoutPolicyUpdates(),
       tracingEnabled: true,
       logs: { destination: log, level: sfn.LogLevel.ALL, includeExecutionData: false },
@@ -48,12 +58,22 @@ export class StateMachine extends Construct {
 }
 
 function runs(functions: Readonly<Record<FunctionName, lambda.Function>>): Grant[] {
-  return [{ actions: ["lambda:InvokeFunction"], on: FUNCTIONS.map((name) => functions[name].functionArn), because: "its tasks are these functions" }];
+  return [
+    {
+      actions: ["lambda:InvokeFunction"],
+      on: FUNCTIONS.map((name) => functions[name].functionArn),
+      because: "its tasks are these functions",
+    },
+  ];
 }
 
 function readsAndWrites(bucket: s3.Bucket): Grant[] {
   return [
-    { actions: ["s3:GetObject"], on: [bucket.arnForObjects("objects/runs/*/slices.jsonl")], because: "the Map reads the slices of any run" },
+    {
+      actions: ["s3:GetObject"],
+      on: [bucket.arnForObjects("objects/runs/*/slices.jsonl")],
+      because: "the Map reads the slices of any run",
+    },
     {
       actions: ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
       on: [bucket.arnForObjects("objects/runs/*/map/*")],
@@ -66,14 +86,25 @@ function logsAndTraces(): Grant[] {
   return [
     {
       actions: [
-        "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
       ],
       on: ["*"],
       because: "deliveries of logs are no resources",
     },
     {
-      actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
+      actions: [
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+      ],
       on: ["*"],
       because: "traces are no resources",
     },

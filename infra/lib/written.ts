@@ -8,7 +8,10 @@ export class WrittenFile {
   private readonly lines = new LineCounter();
   private readonly document: Document;
 
-  constructor(readonly name: string, text: string) {
+  constructor(
+    readonly name: string,
+    text: string,
+  ) {
     this.document = parseDocument(text, { lineCounter: this.lines, merge: true });
     for (const error of this.document.errors) {
       this.add(error.pos[0], error.message.split("\n")[0] ?? "", "");
@@ -45,7 +48,11 @@ export class WrittenFile {
 export class Written {
   private readonly node: Node | null;
 
-  constructor(private readonly file: WrittenFile, node: Node | null, private readonly offset: number) {
+  constructor(
+    private readonly file: WrittenFile,
+    node: Node | null,
+    private readonly offset: number,
+  ) {
     this.node = file.resolve(node);
   }
 
@@ -132,7 +139,8 @@ export function meant(written: string, known: readonly string[]): string {
   const near = known
     .map((name) => ({ name, far: distance(written, name) }))
     .sort((one, other) => one.far - other.far)[0];
-  if (near !== undefined && near.far <= Math.max(1, Math.floor(near.name.length / 3))) return `did you mean \`${near.name}\`?`;
+  if (near !== undefined && near.far <= Math.max(1, Math.floor(near.name.length / 3)))
+    return `did you mean \`${near.name}\`?`;
   return known.length === 0 ? "nothing may stand here" : `there is: ${known.join(", ")}`;
 }
 

@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { PUBLISHED_LINE } from "../lib/alarms.js";
 import { ofType, only, PLAIN, shipped, synth, type Template, text } from "./support.js";
 
-const alarms = (template: Template) => new Map(ofType(template, "AWS::CloudWatch::Alarm").map(([, { Properties }]) => [Properties.AlarmName as string, Properties]));
+const alarms = (template: Template) =>
+  new Map(
+    ofType(template, "AWS::CloudWatch::Alarm").map(([, { Properties }]) => [
+      Properties.AlarmName as string,
+      Properties,
+    ]),
+  );
 
 test("somebody is told when runs fail, last, do not start or leave tables old", () => {
   const { template } = shipped(PLAIN);
@@ -15,11 +21,55 @@ test("somebody is told when runs fail, last, do not start or leave tables old", 
   }
 });
 
+test("each alarm has its measure", () => {
+  const found = [...alarms(shipped(PLAIN).template)]
+    .filter(([name]) => !name.includes("stale"))
+    .map(([name, { Threshold, ComparisonOperator, TreatMissingData }]) => [
+      name,
+      Threshold,
+      ComparisonOperator,
+      TreatMissingData,
+    ]);
+  const measure = (name: string, threshold: number) => [
+    `lakehead-${name}`,
+    threshold,
+    "GreaterThanOrEqualToThreshold",
+    "notBreaching",
+  ];
+  // The time of executions is in milliseconds.
+  assert.deepEqual(found, [
+    measure("failed-runs", 1),
+    measure("long-runs", 6 * 3600 * 1000),
+    measure("throttled", 10),
+    measure("undelivered", 1),
+  ]);
+});
+
 test("a pipeline without any publish for a day is stale, and silence is an alarm", () => {
   const gins = alarms(shipped(PLAIN).template).get("lakehead-stale-gins");
   assert.deepEqual(
-    [gins.Namespace, gins.MetricName, gins.Dimensions, gins.Statistic, gins.Period, gins.EvaluationPeriods, gins.Threshold, gins.ComparisonOperator, gins.TreatMissingData],
-    ["Lakehead", "Published", [{ Name: "Pipeline", Value: "gins" }], "Sum", 3600, 26, 1, "LessThanThreshold", "breaching"],
+    [
+      gins.Namespace,
+      gins.MetricName,
+      gins.Dimensions,
+      gins.Statistic,
+      gins.Period,
+      gins.EvaluationPeriods,
+      gins.Threshold,
+      gins.ComparisonOperator,
+      gins.TreatMissingData,
+    ],
+    [
+      "Lakehead",
+      "Published",
+      [{ Name: "Pipeline", Value: "gins" }],
+      "Sum",
+      3600,
+      26,
+      1,
+      "LessThanThreshold",
+      "breaching",
+    ],
   );
 });
 
@@ -31,12 +81,17 @@ pipelines:
   matrix: { published_within_hours: 50 }
 `);
   const stale = [...alarms(template)].filter(([name]) => name.includes("stale"));
-  assert.deepEqual(stale.map(([name, { EvaluationPeriods }]) => [name, EvaluationPeriods]), [["lakehead-stale-matrix", 50]]);
+  assert.deepEqual(
+    stale.map(([name, { EvaluationPeriods }]) => [name, EvaluationPeriods]),
+    [["lakehead-stale-matrix", 50]],
+  );
 });
 
 test("every way in which a run ends badly counts", () => {
   const { Metrics } = alarms(shipped(PLAIN).template).get("lakehead-failed-runs");
-  const counted = Metrics.filter((metric: any) => metric.MetricStat).map((metric: any) => metric.MetricStat.Metric.MetricName);
+  const counted = Metrics.filter((metric: any) => metric.MetricStat).map(
+    (metric: any) => metric.MetricStat.Metric.MetricName,
+  );
   assert.deepEqual(counted.sort(), ["ExecutionsAborted", "ExecutionsFailed", "ExecutionsTimedOut"]);
 });
 
@@ -46,17 +101,33 @@ test("publishes are counted from what publish logs", () => {
   const log = template.Resources[LogGroupName.Ref]!.Properties;
   assert.equal(log.LogGroupName, "/aws/lambda/lakehead-publish");
   assert.deepEqual(MetricTransformations, [
-    { MetricNamespace: "Lakehead", MetricName: "Published", MetricValue: "1", Unit: "Count", Dimensions: [{ Key: "Pipeline", Value: PUBLISHED_LINE.pipeline }] },
+    {
+      MetricNamespace: "Lakehead",
+      MetricName: "Published",
+      MetricValue: "1",
+      Unit: "Count",
+      Dimensions: [{ Key: "Pipeline", Value: PUBLISHED_LINE.pipeline }],
+    },
   ]);
   // The line as tracing writes it, and others.
-  const line = (message: string) => ({ level: "INFO", fields: { message, pipeline: "gins", run: "gins.2026-11-21.1", status: message }, target: "publish" });
-  assert.deepEqual(["published", "unchanged", "failed"].map((message) => matches(FilterPattern, line(message))), [true, true, false]);
+  const line = (message: string) => ({
+    level: "INFO",
+    fields: { message, pipeline: "gins", run: "gins.2026-11-21.1", status: message },
+    target: "publish",
+  });
+  assert.deepEqual(
+    ["published", "unchanged", "failed"].map((message) => matches(FilterPattern, line(message))),
+    [true, true, false],
+  );
   assert.equal(at(PUBLISHED_LINE.pipeline, line("published")), "gins");
 });
 
 /** What a path such as `$.fields.message` finds. */
 function at(path: string, line: unknown): unknown {
-  return path.split(".").slice(1).reduce((value: any, name) => value?.[name], line);
+  return path
+    .split(".")
+    .slice(1)
+    .reduce((value: any, name) => value?.[name], line);
 }
 
 /** The part of CloudWatch's filters that is used here: `{ ($.a = "x") || ($.b = "y") }`. */
@@ -79,16 +150,20 @@ test("a failed run is told of at once, and so is one that is stopped", () => {
 test("the topic takes messages from the rule and from alarms of this stack, and its key lets them", () => {
   const { template } = shipped(PLAIN);
   const statements = only(template, "AWS::SNS::TopicPolicy").Properties.PolicyDocument.Statement as any[];
-  const from = (service: string) => text(statements.find(({ Principal }) => Principal.Service === service).Condition.ArnLike["aws:SourceArn"]);
+  const from = (service: string) =>
+    text(statements.find(({ Principal }) => Principal.Service === service).Condition.ArnLike["aws:SourceArn"]);
   assert.equal(from("events.amazonaws.com"), `\${${ofType(template, "AWS::Events::Rule")[0]![0]}.Arn}`);
   assert.match(from("cloudwatch.amazonaws.com"), /:alarm:lakehead-\*$/);
   const key = only(template, "AWS::KMS::Key").Properties;
   assert.equal(key.EnableKeyRotation, true);
-  const users = key.KeyPolicy.Statement.filter(({ Action }: any) => Action.length === 2).flatMap(({ Principal }: any) => Principal.Service);
+  const users = key.KeyPolicy.Statement.filter(({ Action }: any) => Action.length === 2).flatMap(
+    ({ Principal }: any) => Principal.Service,
+  );
   assert.deepEqual(users.sort(), ["cloudwatch.amazonaws.com", "events.amazonaws.com"]);
 });
 
 test("the dashboard shows every function and every pipeline", () => {
   const body = text(only(shipped(PLAIN).template, "AWS::CloudWatch::Dashboard").Properties.DashboardBody);
-  for (const name of ["plan", "fetch-page", "transform", "load", "publish", "refresh", "gins", "matrix", "datahub"]) assert.ok(body.includes(`"label":"${name}"`), name);
+  for (const name of ["plan", "fetch-page", "transform", "load", "publish", "refresh", "gins", "matrix", "datahub"])
+    assert.ok(body.includes(`"label":"${name}"`), name);
 });

@@ -30,7 +30,9 @@ destinations:
 });
 
 test("a refresh token that its source never replaces needs no writing", () => {
-  const definition = read("source: { auth: { oauth2_refresh_token: { refresh_token: { secret: it/refresh }, rotates: false } } }");
+  const definition = read(
+    "source: { auth: { oauth2_refresh_token: { refresh_token: { secret: it/refresh }, rotates: false } } }",
+  );
   assert.deepEqual(definition.rotatingSecrets, []);
 });
 

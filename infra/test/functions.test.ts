@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { FUNCTIONS } from "../lib/deployment.js";
 import { FULL, lambdas, ofType, only, PLAIN, ROOT, shipped, synth, type Template, text } from "./support.js";
 
-const functions = (template: Template) => ofType(template, "AWS::Lambda::Function").map(([, { Properties }]) => Properties);
+const functions = (template: Template) =>
+  ofType(template, "AWS::Lambda::Function").map(([, { Properties }]) => Properties);
 
 /** The folder of what is uploaded for a function. */
 function code(of: ReturnType<typeof synth>, name: string): string {
@@ -17,7 +18,10 @@ test("every folder of functions is a function, and there are no others", () => {
   const folders = readdirSync(join(ROOT, "functions")).sort();
   assert.deepEqual([...FUNCTIONS].sort(), folders);
   const names = functions(shipped(PLAIN).template).map(({ FunctionName }) => FunctionName);
-  assert.deepEqual(names.sort(), folders.map((name) => `lakehead-${name}`));
+  assert.deepEqual(
+    names.sort(),
+    folders.map((name) => `lakehead-${name}`),
+  );
 });
 
 test("functions are small programs of their own on arm64", () => {
@@ -32,7 +36,9 @@ test("functions are small programs of their own on arm64", () => {
 });
 
 test("sizes are those of the deployment", () => {
-  const transform = functions(shipped(FULL).template).find(({ FunctionName }) => FunctionName === "everything-transform");
+  const transform = functions(shipped(FULL).template).find(
+    ({ FunctionName }) => FunctionName === "everything-transform",
+  );
   assert.equal(transform.MemorySize, 3008);
   assert.equal(transform.ReservedConcurrentExecutions, 20);
 });
@@ -44,13 +50,19 @@ test("they are told what the settings read, and nothing else", () => {
       for (const name of Object.keys(Environment.Variables)) assert.ok(settings.includes(`"${name}"`), name);
     }
   }
-  const told = (deployment: string) => Object.keys(functions(shipped(deployment).template)[0].Environment.Variables).sort();
+  const told = (deployment: string) =>
+    Object.keys(functions(shipped(deployment).template)[0].Environment.Variables).sort();
   assert.deepEqual(told(PLAIN), ["LAKEHEAD_ATHENA_WORKGROUP", "LAKEHEAD_BUCKET", "LAKEHEAD_SECRET_STORE"]);
-  assert.deepEqual(told(FULL), [...told(PLAIN), "LAKEHEAD_REDSHIFT_DATABASE", "LAKEHEAD_REDSHIFT_ROLE", "LAKEHEAD_REDSHIFT_WORKGROUP"].sort());
+  assert.deepEqual(
+    told(FULL),
+    [...told(PLAIN), "LAKEHEAD_REDSHIFT_DATABASE", "LAKEHEAD_REDSHIFT_ROLE", "LAKEHEAD_REDSHIFT_WORKGROUP"].sort(),
+  );
 });
 
 test("plan brings the pipelines that are deployed, others bring their program only", () => {
-  const of = synth(`pipelines: { gins: { paused: true }, matrix: { paused: true }, datahub: { deployed: false }, datasette: { deployed: false } }`);
+  const of = synth(
+    `pipelines: { gins: { paused: true }, matrix: { paused: true }, datahub: { deployed: false }, datasette: { deployed: false } }`,
+  );
   const plan = code(of, "lakehead-plan");
   assert.deepEqual(readdirSync(plan).sort(), ["bootstrap", "pipelines"]);
   assert.deepEqual(readdirSync(join(plan, "pipelines")).sort(), ["gins", "matrix"]);
@@ -72,14 +84,20 @@ test("a program for another machine is refused", () => {
     header.writeUInt16LE(machine, 18);
     return header;
   };
-  assert.throws(() => synth(PLAIN, { LAMBDA_DIR: lambdas(elf(0x3e)) }), /was built for x86_64, and functions are to run on arm64; .*ARCHITECTURE=x86_64/);
+  assert.throws(
+    () => synth(PLAIN, { LAMBDA_DIR: lambdas(elf(0x3e)) }),
+    /was built for x86_64, and functions are to run on arm64; .*ARCHITECTURE=x86_64/,
+  );
   const { template } = synth(PLAIN, { LAMBDA_DIR: lambdas(elf(0x3e)), ARCHITECTURE: "x86_64" });
   assert.deepEqual(functions(template)[0].Architectures, ["x86_64"]);
   assert.throws(() => synth(PLAIN, { ARCHITECTURE: "riscv" }), /ARCHITECTURE is `riscv`, not `arm64` or `x86_64`/);
 });
 
 test("a function that is not built is missed by name", () => {
-  assert.throws(() => synth(PLAIN, { LAMBDA_DIR: "/nowhere" }), /\/nowhere\/plan\/bootstrap is not there; build it with `cargo lambda build`/);
+  assert.throws(
+    () => synth(PLAIN, { LAMBDA_DIR: "/nowhere" }),
+    /\/nowhere\/plan\/bootstrap is not there; build it with `cargo lambda build`/,
+  );
 });
 
 test("each log is kept for as long as the deployment says, and no longer", () => {
@@ -88,10 +106,18 @@ test("each log is kept for as long as the deployment says, and no longer", () =>
   for (const group of groups) assert.equal(group.RetentionInDays, 30);
 });
 
-test("functions that call sources leave by one fixed address, the others are outside of the network", () => {
+test("functions that call others leave by one fixed address, the rest are outside of the network", () => {
   const { template } = shipped(FULL);
-  const inside = functions(template).filter(({ VpcConfig }) => VpcConfig !== undefined).map(({ FunctionName }) => FunctionName);
-  assert.deepEqual(inside, ["everything-plan", "everything-fetch-page"]);
+  const inside = (template: Template) =>
+    functions(template)
+      .filter(({ VpcConfig }) => VpcConfig !== undefined)
+      .map(({ FunctionName }) => FunctionName.replace(/^[a-z]+-/, ""));
+  // One of its pipelines publishes into a PostgreSQL.
+  assert.deepEqual(inside(template), ["plan", "fetch-page", "load", "publish", "refresh"]);
+  assert.deepEqual(
+    inside(synth(`fixed_egress: true\n${PLAIN.replace(/  datahub:.*/, "  datahub: { deployed: false }")}`).template),
+    ["plan", "fetch-page"],
+  );
   const gateway = only(template, "AWS::EC2::NatGateway").Properties;
   assert.equal(text(gateway.AllocationId), `\${${ofType(template, "AWS::EC2::EIP")[0]![0]}.AllocationId}`);
   assert.ok(template.Outputs["EgressAddress"]);

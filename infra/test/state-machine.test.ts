@@ -7,7 +7,6 @@ import { only, PLAIN, shipped, text } from "./support.js";
 
 const asl = () => JSON.parse(readFileSync(ASL, "utf8"));
 
-
 test("the state machine is valid", () => {
   const { isValid, errors } = validate(asl());
   assert.ok(isValid, JSON.stringify(errors));
@@ -42,7 +41,10 @@ test("every placeholder is filled by its function and no filling is without its 
 });
 
 test("it is a standard one, with every event in its log and no data", () => {
-  const { StateMachineType, LoggingConfiguration, TracingConfiguration, StateMachineName } = only(shipped(PLAIN).template, "AWS::StepFunctions::StateMachine").Properties;
+  const { StateMachineType, LoggingConfiguration, TracingConfiguration, StateMachineName } = only(
+    shipped(PLAIN).template,
+    "AWS::StepFunctions::StateMachine",
+  ).Properties;
   assert.equal(StateMachineName, "lakehead");
   assert.equal(StateMachineType, "STANDARD");
   assert.equal(LoggingConfiguration.Level, "ALL");

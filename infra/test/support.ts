@@ -73,7 +73,12 @@ export interface Template {
 /** A stack of this deployment, and where it was written to. */
 export function synth(deployment: string, told: Record<string, string> = {}) {
   const out = folder();
-  const environment: Record<string, string> = { DEPLOYMENT: file("deployment.yaml", deployment), LAMBDA_DIR: lambdas(), CDK_OUTDIR: out, ...told };
+  const environment: Record<string, string> = {
+    DEPLOYMENT: file("deployment.yaml", deployment),
+    LAMBDA_DIR: lambdas(),
+    CDK_OUTDIR: out,
+    ...told,
+  };
   const { app, stack } = makeApp({ here: HERE, told: (name) => environment[name] });
   app.synth();
   const template = JSON.parse(readFileSync(join(out, "Lakehead.template.json"), "utf8")) as Template;

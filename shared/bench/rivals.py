@@ -2,6 +2,7 @@
 
 rivals.py ENGINE COLUMNS.json INPUT OUT PAGES   types INPUT (a directory of pages, of which the first PAGES are read,
                                                 or a file with a record a line) into OUT/<table>.parquet
+rivals.py curl|dlt_rest COLUMNS.json URL OUT PAGES   the same from a URL to which `&page=0` and so on is added
 rivals.py same COLUMNS.json OUT OUT ...         tells whether the outputs hold the same rows
 
 One thread, zstd at level 1. The last line on standard output is what the process used.
@@ -52,7 +53,7 @@ class Job:
     def __init__(self, columns, source, out, pages):
         plan = json.load(open(columns))
         self.root, self.tables = plan["root"], plan["tables"]
-        self.source, self.out = source, out
+        self.source, self.out, self.pages = source, out, pages
         self.lines = source.endswith(".ndjson")
         self.files = [source] if self.lines else sorted(glob.glob(source + "/*.json"))[:pages]
         os.makedirs(out, exist_ok=True)
@@ -381,6 +382,67 @@ def dlt(job):
     pipeline.run(records(), loader_file_format="parquet")
 
 
+def curl(job):
+    """All pages to the disk over one connection, then one DuckDB script."""
+    import shutil
+    import subprocess
+
+    shutil.rmtree(job.out, ignore_errors=True)
+    pages = job.out + "/pages"
+    os.makedirs(pages)
+    url = f"{job.source}&page=[0-{job.pages - 1}]"
+    subprocess.run(["curl", "-sS", "--fail", url, "-o", pages + "/#1.json"], check=True)
+    job.files = sorted(glob.glob(pages + "/*.json"))
+    job.source = pages
+    duckdb(job)
+    shutil.rmtree(pages)
+
+
+def dlt_rest(job):
+    """As its documentation says it is done: the generic REST source, Parquet files on the disk."""
+    import urllib.parse
+
+    out = os.path.abspath(job.out)
+    os.environ.update({
+        "RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR",
+        "DESTINATION__FILESYSTEM__BUCKET_URL": "file://" + out, "NORMALIZE__WORKERS": "1", "LOAD__WORKERS": "1",
+    })
+    import dlt as engine
+    from dlt.sources.rest_api import rest_api_source
+
+    url = urllib.parse.urlsplit(job.source)
+    resource = {
+        "name": "bookings", "primary_key": "id", "write_disposition": "replace", "file_format": "parquet",
+        "endpoint": {
+            "path": url.path.lstrip("/"), "params": dict(urllib.parse.parse_qsl(url.query)),
+            "data_selector": job.root,
+            "paginator": {"type": "page_number", "base_page": 0, "page_param": "page", "total_path": None,
+                          "maximum_page": job.pages},
+        },
+    }
+    client = {"base_url": f"{url.scheme}://{url.netloc}/"}
+    source = rest_api_source({"client": client, "resources": [resource]}, name="api")
+    pipeline = engine.pipeline("bench", destination="filesystem", dataset_name="bench", pipelines_dir=out + "/.dlt")
+    pipeline.run(source)
+
+
+def same_sums(columns, outs):
+    """What can be compared with a tool that names tables and columns its own way: rows and keys."""
+    import duckdb as engine
+
+    con = engine.connect()
+    ours, theirs = outs
+    agree = True
+    for table, other in (("bookings", "bookings"), ("attendees", "bookings__attendees")):
+        asked = "SELECT count(*), sum(id), count(DISTINCT id) FROM "
+        found = [con.execute(f"{asked}'{place}'").fetchone()
+                 for place in (f"{ours}/{table}-*.parquet", f"{theirs}/bench/{other}/*.parquet")]
+        if found[0] != found[1]:
+            print(f"{table}: {found[0]} in {ours} and {found[1]} in {theirs}", file=sys.stderr)
+            agree = False
+    return agree
+
+
 def same(columns, outs):
     """One fingerprint a column, whatever the order of rows; JSON columns are written in ways of their own."""
     import duckdb as engine
@@ -414,8 +476,8 @@ def same(columns, outs):
 
 def main():
     engine, columns, *rest = sys.argv[1:]
-    if engine == "same":
-        sys.exit(0 if same(columns, rest) else 1)
+    if engine.startswith("same"):
+        sys.exit(0 if globals()[engine](columns, rest) else 1)
     source, out, pages = rest
     globals()[engine](Job(columns, source, out, int(pages)))
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

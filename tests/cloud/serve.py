@@ -25,7 +25,10 @@ def main() -> None:
         "--polls", type=int, default=2, help="how often a statement is seen waiting or running before it ends"
     )
     options.add_argument(
-        "--pace", type=float, default=1.0, help="how much of their seconds the waits of a state machine take; 0.1 is a tenth"
+        "--pace",
+        type=float,
+        default=1.0,
+        help="how much of their seconds the waits of a state machine take; 0.1 is a tenth",
     )
     given = options.parse_args()
     emulator = Emulator(postgres=given.postgres, polls=given.polls, pace=given.pace)

@@ -8,10 +8,12 @@ use serde_json::Value;
 use crate::support::house;
 
 /// Every room, and the rooms that it may build on. A new room gets a line here, and with it a place in the order.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
+    // Bytes.
+    ("json", &[]),
     // What is decided.
-    ("pipeline", &[]),
-    ("table", &["pipeline"]),
+    ("pipeline", &["json"]),
+    ("table", &["json", "pipeline"]),
     // How it is done.
     ("edge", &["pipeline"]),
     ("embedded", &["edge", "pipeline"]),

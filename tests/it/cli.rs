@@ -13,7 +13,7 @@ use crate::support::world::{CANARY, Ended, World, end};
 const FAST: [&str; 2] = ["--param", "requests_per_second=1000"];
 
 /// Every command with the options that are promised.
-const COMMANDS: [(&str, &[&str]); 10] = [
+const COMMANDS: [(&str, &[&str]); 12] = [
     ("demo", &["--root", "--products", "--format"]),
     (
         "run",
@@ -25,6 +25,9 @@ const COMMANDS: [(&str, &[&str]); 10] = [
             "--root",
             "--run-id",
             "--target",
+            "--state-machine",
+            "--bucket",
+            "--detach",
             "--from-step",
             "--run",
             "--force",
@@ -44,7 +47,45 @@ const COMMANDS: [(&str, &[&str]); 10] = [
     ),
     ("query", &["--root", "--format"]),
     ("tables", &["--root", "--format"]),
-    ("status", &["--root", "--format"]),
+    (
+        "status",
+        &[
+            "--root",
+            "--target",
+            "--state-machine",
+            "--bucket",
+            "--format",
+        ],
+    ),
+    (
+        "backfill",
+        &[
+            "--from",
+            "--to",
+            "--max-parallel",
+            "--newest-first",
+            "--param",
+            "--force",
+            "--root",
+            "--target",
+            "--state-machine",
+            "--bucket",
+            "--secrets",
+            "--format",
+        ],
+    ),
+    (
+        "redrive",
+        &[
+            "--run",
+            "--root",
+            "--target",
+            "--state-machine",
+            "--bucket",
+            "--secrets",
+            "--format",
+        ],
+    ),
     ("clean", &["--root", "--keep", "--format"]),
     ("schema", &[]),
     (
@@ -87,7 +128,7 @@ fn every_command_explains_itself_and_its_options() {
 }
 
 /// Wrong usage, and what the message must say of it.
-const WRONG: [(&[&str], &str); 19] = [
+const WRONG: [(&[&str], &str); 29] = [
     (&["rum", "gins"], "unrecognized subcommand 'rum'"),
     (&["run"], "<NAME>"),
     (&["run", "gins", "--fast"], "'--fast'"),
@@ -160,6 +201,75 @@ const WRONG: [(&[&str], &str); 19] = [
     (
         &["query", "SELECT * FROM gins.gins"],
         "there is no table `gins.gins`",
+    ),
+    (&["backfill", "matrix"], "--from <DATE>"),
+    (
+        &["backfill", "gins", "--from", "2026-11-01"],
+        "`gins` has no windows to fill; `lakehead run gins` reads its source as it is now",
+    ),
+    (
+        &[
+            "backfill",
+            "matrix",
+            "--from",
+            "2026-11-03",
+            "--to",
+            "2026-11-01",
+        ],
+        "the range ends at 2026-11-01, before it begins at 2026-11-03; swap the two",
+    ),
+    (
+        &[
+            "backfill",
+            "matrix",
+            "--from",
+            "2026-11-01",
+            "--max-parallel",
+            "0",
+        ],
+        "0 is not in 1..=1000",
+    ),
+    (
+        &["redrive", "gins", "--run", "x"],
+        "there is no run `x` of `gins`",
+    ),
+    (
+        &["run", "gins", "--detach"],
+        "`--detach` is for runs on AWS; a local run lives in this process",
+    ),
+    (
+        &["run", "gins", "--target", "aws"],
+        "give --state-machine or set LAKEHEAD_STATE_MACHINE",
+    ),
+    (
+        &["status", "gins", "--target", "aws", "--state-machine", "x"],
+        "give --bucket or set LAKEHEAD_BUCKET",
+    ),
+    (
+        &[
+            "status",
+            "gins",
+            "--target",
+            "aws",
+            "--state-machine",
+            "x",
+            "--bucket",
+            "b",
+        ],
+        "`x` is not the ARN of a state machine; write it as arn:aws:states:REGION:ACCOUNT:stateMachine:NAME",
+    ),
+    (
+        &[
+            "backfill",
+            "matrix",
+            "--from",
+            "2026-11-01",
+            "--target",
+            "aws",
+            "--secrets",
+            "s.env",
+        ],
+        "`--secrets` is for local runs",
     ),
 ];
 

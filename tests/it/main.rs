@@ -1,6 +1,8 @@
 //! Whole runs through the real state machine and the real binary, and the rules of the house.
 
 mod architecture;
+mod aws;
+mod backfill;
 mod balance;
 mod bookmarks;
 mod cli;

@@ -11,14 +11,17 @@ use crate::support::house;
 use crate::support::steps::{Desk, env, state_machine};
 
 /// What passes by itself when AWS stumbles: every call of a function is made again for these.
-const LAMBDA_SERVICE_ERRORS: [&str; 6] = [
+const LAMBDA_SERVICE_ERRORS: [&str; 9] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
-    // Out of memory and out of time.
+    // Out of memory and out of time, as it is told by older and by newer runtimes.
     "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
 ];
 
 /// Names that AWS gives to errors, beside those of Lambda.

@@ -6,7 +6,7 @@ use crate::support::api::{Api, Response};
 use crate::support::world::World;
 
 /// One request a day of the last days, however late they are read.
-fn days(schedule: &str) -> String {
+pub fn days(schedule: &str) -> String {
     format!(
         r#"
 version: 1

@@ -46,7 +46,7 @@ pub fn generate(
         }
         workload.after_records(&mut page, number, records);
         bytes += page.len() as u64;
-        fs::write(pages.join(format!("page-{number:05}.json")), &page)?;
+        fs::write(crate::serve::page_path(pages, number), &page)?;
     }
     lines.map_or(Ok(()), |mut lines| lines.flush())?;
     Ok(bytes)

@@ -1,16 +1,36 @@
 //! The benchmark by itself, which is built sooner than the whole `lakehead` command:
-//! `cargo run --release -p bench -- RECORDS RUNS ROOM [PYTHON]`.
+//! `cargo run --release -p bench -- RECORDS RUNS ROOM [PYTHON]`; and the whole way from HTTP to tables, which
+//! `scripts/bench-end-to-end` measures.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use bench::{Options, Workload};
+use bench::{EndToEnd, Options, Workload};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match arguments.as_slice() {
         ["transform", workload, pages, out, cores] => transform(workload, pages, out, cores),
+        [
+            "end-to-end",
+            records,
+            runs,
+            room,
+            lakehead,
+            definitions,
+            python @ ..,
+        ] => {
+            let asked = EndToEnd {
+                records: records.parse().unwrap_or(100_000),
+                runs: runs.parse().unwrap_or(1),
+                lakehead: lakehead.into(),
+                definitions: definitions.into(),
+                python: python.first().map(Into::into),
+                room: room.into(),
+            };
+            bench::end_to_end(&asked)
+        }
         [records, runs, room, python @ ..] => measure(records, runs, room, python.first().copied()),
         _ => Err("usage: bench RECORDS RUNS ROOM [PYTHON]".to_owned()),
     };

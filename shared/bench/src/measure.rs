@@ -10,7 +10,7 @@ use crate::report::Row;
 use crate::transform::Used;
 use crate::workload::Workload;
 
-const RIVALS: &str = include_str!("../rivals.py");
+pub(crate) const RIVALS: &str = include_str!("../rivals.py");
 
 /// What is asked of a benchmark.
 #[derive(Debug, Clone)]

@@ -3,10 +3,11 @@
 //! A chunk is a zstd file. It begins with a skippable frame that holds a JSON header (what the chunk holds and
 //! the token of the next page), so the chunk and the bookmark are stored in one write and the header is read
 //! without decompressing. The content is, for each answer, one line of JSON and then the body and a line feed.
-//! Any zstd tool shows it. (Skippable frames: RFC 8878 §3.1.2.)
+//! Any zstd tool shows it. (Skippable frames: RFC 8878 §3.1.2.) Content that is gzip instead (RFC 1952) is read as well.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use flate2::bufread::MultiGzDecoder;
 use pipeline::fault::Fault;
 use pipeline::for_each::Parent;
 use pipeline::run::Fetched;
@@ -119,7 +120,7 @@ fn header_bytes(start: &[u8]) -> io::Result<u64> {
 
 /// Reads a chunk answer by answer.
 pub struct ChunkReader<'a> {
-    content: BufReader<zstd::Decoder<'static, BufReader<Box<dyn BufRead + Send + 'a>>>>,
+    content: BufReader<Box<dyn Read + Send + 'a>>,
     line: Vec<u8>,
 }
 
@@ -130,7 +131,7 @@ impl<'a> ChunkReader<'a> {
         'a: 'static,
     {
         let header = read_header(&mut reader)?;
-        let content = BufReader::new(zstd::Decoder::new(reader)?);
+        let content = BufReader::new(decompressed(reader)?);
         let line = Vec::new();
         Ok((header, ChunkReader { content, line }))
     }
@@ -151,6 +152,18 @@ impl<'a> ChunkReader<'a> {
             return Err(broken("ends within an answer"));
         }
         Ok(Some(entry))
+    }
+}
+
+/// The content of a chunk, decompressed as it is read; its first bytes tell how.
+fn decompressed<'a>(
+    mut reader: Box<dyn BufRead + Send + 'a>,
+) -> io::Result<Box<dyn Read + Send + 'a>> {
+    const GZIP: u8 = 0x1f;
+    match reader.fill_buf()? {
+        [] => Err(broken("ends behind its header")),
+        [GZIP, ..] => Ok(Box::new(MultiGzDecoder::new(reader))),
+        _ => Ok(Box::new(zstd::Decoder::with_buffer(reader)?)),
     }
 }
 
@@ -225,9 +238,40 @@ mod tests {
         }
     }
 
+    /// The same chunk, its content in two members of gzip.
+    fn gzip_chunk() -> (ChunkHeader, Vec<u8>) {
+        let (header, bytes) = chunk();
+        let content = zstd::decode_all(&bytes[..]).expect("zstd");
+        let start = header_bytes(&bytes).expect("a header") + FRAME_BYTES;
+        let mut gzip = bytes[..start as usize].to_vec();
+        for half in content.chunks(content.len() / 2 + 1) {
+            let mut encoder = flate2::write::GzEncoder::new(gzip, flate2::Compression::fast());
+            encoder.write_all(half).expect("compressed");
+            gzip = encoder.finish().expect("compressed");
+        }
+        (header, gzip)
+    }
+
+    #[test]
+    fn gzip_is_read_as_well() {
+        let (header, bytes) = gzip_chunk();
+        let (read, mut reader) = ChunkReader::open(Box::new(io::Cursor::new(bytes))).expect("open");
+        assert_eq!(read, header);
+        let mut body = Vec::new();
+        assert_eq!(reader.next(&mut body).expect("first"), Some(entry(0, 4)));
+        assert_eq!(body, b"a\nb\n");
+        assert_eq!(reader.next(&mut body).expect("second"), Some(entry(1, 0)));
+        assert_eq!(reader.next(&mut body).expect("end"), None);
+    }
+
     #[test]
     fn a_chunk_cut_anywhere_is_an_error_and_never_a_short_chunk() {
-        let (_, bytes) = chunk();
+        for (_, bytes) in [chunk(), gzip_chunk()] {
+            no_cut_is_read(&bytes);
+        }
+    }
+
+    fn no_cut_is_read(bytes: &[u8]) {
         for cut in 0..bytes.len() {
             let read = || -> io::Result<usize> {
                 let cut = io::Cursor::new(bytes[..cut].to_vec());

@@ -21,18 +21,8 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     pub(crate) fn start() -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-        #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
-        let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
-        let python = root.join(venv).join("bin/python");
-        assert!(
-            python.exists(),
-            "there is no {}; run `scripts/venv`, which makes the Python environment of the tests",
-            python.display()
-        );
-        let mut process = Command::new(python)
-            .arg(root.join("tests/cloud/serve.py"))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
+        let mut process = python()
+            .arg(root().join("tests/cloud/serve.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -72,6 +62,25 @@ impl Drop for Emulator {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The Python of the environment that `scripts/venv` makes.
+pub(crate) fn python() -> Command {
+    #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
+    let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
+    let python = root().join(venv).join("bin/python");
+    assert!(
+        python.exists(),
+        "there is no {}; run `scripts/venv`, which makes the Python environment of the tests",
+        python.display()
+    );
+    let mut command = Command::new(python);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// AWS at an endpoint.
@@ -152,7 +161,11 @@ fn carry(
     };
     carried.lock().expect("whole").push(first);
     if let Some(Fate::Refused(status, code)) = fate {
-        let body = format!("<Error><Code>{code}</Code><Message>so be it</Message></Error>");
+        // All services but S3 speak JSON.
+        let body = match head.to_lowercase().contains("x-amz-target:") {
+            true => format!("{{\"__type\": \"{code}\", \"message\": \"so be it\"}}"),
+            false => format!("<Error><Code>{code}</Code><Message>so be it</Message></Error>"),
+        };
         let _ = client.write_all(&crate::scripted::answer(status, "", &body));
         return;
     }

@@ -65,10 +65,9 @@ pub struct Env {
     pub meter: Arc<Meter>,
     /// A permit a core, for work that keeps one busy: more of it at a time would only take more memory.
     pub cores: Arc<Semaphore>,
-    /// The bucket that the state machine reads lists from.
-    pub bucket: String,
     engine: Option<Arc<dyn Engine>>,
     deadline: Option<Duration>,
+    processes: u32,
 }
 
 /// Where a local process keeps everything, and where its definitions are.
@@ -85,7 +84,6 @@ struct Stores {
     objects: Objects,
     lake: Lake,
     exports: Objects,
-    bucket: String,
 }
 
 impl Env {
@@ -115,21 +113,21 @@ impl Env {
         engine: Option<MakeEngine>,
     ) -> Result<Self, Fault> {
         let below = |prefix: &str| Objects::bucket(aws.clone(), bucket, prefix);
-        let places = Stores {
+        let stores = Stores {
             objects: below("objects/"),
             lake: Lake::new(below("lake/")),
             exports: below("exports/"),
-            bucket: bucket.to_owned(),
         };
         let pipelines = settings.pipelines.clone();
         let secrets = SecretStore::open(&settings)?;
+        let secrets = secrets.on_aws(aws.clone(), &settings, stores.objects.clone());
         let site = Site {
             settings: &settings,
             bucket: Some((&aws, bucket)),
             clock: &Clock::System,
         };
         let engine = site.engine(engine)?;
-        let env = Env::over(places, &pipelines, settings, secrets, engine)?;
+        let env = Env::over(stores, &pipelines, settings, secrets, engine)?;
         let aws = Some(aws);
         Ok(Env { aws, ..env })
     }
@@ -145,7 +143,6 @@ impl Env {
             objects: Objects::directory(places.root.join("objects")),
             lake: Lake::directory(places.root.join("lake")),
             exports: Objects::directory(places.root.join("exports")),
-            bucket: "local".to_owned(),
         };
         let site = Site {
             settings: &settings,
@@ -168,7 +165,6 @@ impl Env {
             objects: stores.objects,
             lake: stores.lake,
             exports: stores.exports,
-            bucket: stores.bucket,
             definitions: Definitions::below(pipelines),
             secrets: secrets.clone(),
             sources: Arc::new(Sessions::new(settings.clone(), secrets, clock.clone())),
@@ -179,6 +175,7 @@ impl Env {
             cores: Arc::new(Semaphore::new(cores())),
             engine,
             deadline: None,
+            processes: 1,
         })
     }
 
@@ -193,6 +190,21 @@ impl Env {
             deadline: deadline.map(|deadline| self.clock.elapsed() + left(deadline)),
             ..self.clone()
         }
+    }
+
+    /// The same handles for a call that is one of so many at the same time. On AWS each of them is a process of its
+    /// own, which cannot know what the others send; here all share one process and its limiter.
+    #[must_use]
+    pub fn among(&self, workers: u32) -> Self {
+        Env {
+            processes: self.aws.as_ref().map_or(1, |_| workers.max(1)),
+            ..self.clone()
+        }
+    }
+
+    /// Among how many processes the rates of a source are divided.
+    pub fn processes(&self) -> u32 {
+        self.processes
     }
 
     /// The moment of the clock's `elapsed` by which a call must be over.
@@ -241,5 +253,33 @@ impl Meter {
     pub fn expect(&self, pages: u64, slices: u64) {
         self.expected.store(pages, Relaxed);
         self.slices.store(slices, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bucket_is_laid_out_as_a_root_is_and_nothing_is_sent_at_the_start() {
+        let aws = crate::emulator::aws("http://127.0.0.1:9");
+        let env = Env::in_bucket(aws, "b", Settings::default(), None).expect("opens");
+        let address = |objects: &Objects| objects.address("x/y").expect("an address").to_string();
+        assert_eq!(address(&env.objects), "s3://b/objects/x/y");
+        assert_eq!(address(&env.exports), "s3://b/exports/x/y");
+        assert_eq!(env.among(7).processes(), 7);
+        assert_eq!(env.among(0).processes(), 1);
+    }
+
+    #[tokio::test]
+    async fn here_all_workers_are_one_process() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = Places {
+            root: folder.path().to_owned(),
+            pipelines: "pipelines".into(),
+        };
+        let secrets = SecretStore::over(|_| None, None).expect("opens");
+        let env = Env::local(&places, Settings::default(), secrets, None).expect("opens");
+        assert_eq!(env.among(7).processes(), 1);
     }
 }

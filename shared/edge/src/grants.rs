@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pipeline::auth::{Grant, Moment, Obtain};
-use pipeline::fault::Fault;
+use pipeline::fault::{Fault, Kind};
 use pipeline::outcome::Outcomes;
 use pipeline::request::{Answer, Request};
 use pipeline::secret::SecretName;
 
 use crate::http::Http;
-use crate::rotation::Place;
-use crate::secrets::SecretStore;
+use crate::secrets::{Place, SecretStore};
 use crate::session::{Asked, Sent, Session, To, Traffic, locked};
 use crate::signature::sign;
 
@@ -21,7 +20,7 @@ use crate::signature::sign;
 pub(crate) struct Grants {
     /// To where they are asked for; none where none are.
     http: Option<Http>,
-    store: SecretStore,
+    pub(crate) store: SecretStore,
     held: Mutex<Option<Held>>,
     /// Held by who gets a new one, so that all others wait for it instead of getting their own.
     flight: tokio::sync::Mutex<()>,
@@ -135,6 +134,20 @@ impl Session {
         deadline: Option<Duration>,
         traffic: &mut Traffic,
     ) -> Result<Sent<Held>, Fault> {
+        let used = self.secrets();
+        match self.get_with_what_is_known(deadline, traffic).await {
+            Err(fault) if fault.kind == Kind::SourceRejected && self.renewed(&used).await? => {
+                self.get_with_what_is_known(deadline, traffic).await
+            }
+            got => got,
+        }
+    }
+
+    async fn get_with_what_is_known(
+        &self,
+        deadline: Option<Duration>,
+        traffic: &mut Traffic,
+    ) -> Result<Sent<Held>, Fault> {
         let (place, deadline) = match self.source().definition().auth.rotates() {
             // Once it is asked, the answer must be waited for: it may hold the only token that is left.
             Some(_) if self.left(deadline) < LEAST_LEFT => return Ok(Sent::until(Duration::ZERO)),
@@ -190,27 +203,33 @@ impl Session {
         deadline: Option<Duration>,
         traffic: &mut Traffic,
     ) -> Result<Sent<Grant>, Fault> {
-        let place = Mutex::new(place);
+        let rotated = Mutex::new(None);
         let read = |answer: &Answer, _: bool| {
-            // First of all, and before anything can go wrong with the rest.
             let secrets = self.secrets();
-            if let Some(rotated) = self.source().rotated(answer, &secrets, moment) {
+            if let Some(found) = self.source().rotated(answer, &secrets, moment) {
                 // So that nothing of what follows can show it.
-                self.replace_secret(&rotated.name, &rotated.value);
-                match locked(&place).take() {
-                    Some(place) => place.replace(&rotated.value)?,
-                    None => return Err(unkept(&rotated.name)),
-                }
+                self.replace_secret(&found.name, &found.value);
+                *locked(&rotated) = Some(found);
+                // What was asked with is void: it is not asked again.
+                return Ok(self.source().granted(answer, self.clock.now()));
             }
-            self.source().granted(answer, self.clock.now())
+            self.source().granted(answer, self.clock.now()).map(Ok)
         };
         let outcomes = Outcomes::default();
         let asked = self
             .ask(request, To::Grants, &outcomes, deadline, traffic, &read)
-            .await?;
-        match asked {
-            Asked::Sent(sent) => Ok(sent),
-            Asked::Over(fault) => Err(fault),
+            .await;
+        // First of all, and before anything can go wrong with the rest.
+        let rotated = locked(&rotated).take();
+        match (rotated, place) {
+            (Some(rotated), Some(place)) => place.replace(&rotated.value).await?,
+            (Some(rotated), None) => return Err(unkept(&rotated.name)),
+            (None, Some(place)) => place.leave().await,
+            (None, None) => {}
+        }
+        match asked? {
+            Asked::Sent(sent) => sent.try_map(),
+            Asked::Over(fault) | Asked::Refused(fault) => Err(fault),
         }
     }
 
@@ -218,8 +237,8 @@ impl Session {
     async fn place(&self, name: &SecretName) -> Result<Place, Fault> {
         let began = self.clock.elapsed();
         loop {
-            if let Some(place) = self.grants.store.place(name)? {
-                self.replace_secret(name, &place.current);
+            if let Some(place) = self.grants.store.place(name).await? {
+                self.replace_secret(name, place.current());
                 return Ok(place);
             }
             if self.clock.elapsed() - began > LONGEST_HOLD {

@@ -169,6 +169,7 @@ impl Http {
             .map(|(name, value)| (name.to_string(), text(value)))
             .collect();
         let mut body = BodyReader::new(response.headers().get(CONTENT_ENCODING), &self.limits)?;
+        body.expect(response.content_length());
         loop {
             let chunk = timeout(idle, response.chunk())
                 .await
@@ -357,6 +358,15 @@ impl BodyReader {
         }
     }
 
+    /// Makes room for a body as long as announced, within reason: it is not there yet.
+    fn expect(&mut self, bytes: Option<u64>) {
+        if let (BodyReader::Plain(bounded), Some(bytes)) = (self, bytes) {
+            let most = bounded.most.min(EXPECTED);
+            let bytes = usize::try_from(bytes).unwrap_or(most);
+            bounded.bytes.reserve_exact(bytes.min(most));
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
         let written = match self {
             BodyReader::Plain(bounded) => bounded.write_all(bytes),
@@ -396,6 +406,8 @@ struct Bounded {
     ratio: u64,
 }
 
+/// So much room is made for a body that is only announced.
+const EXPECTED: usize = 16 << 20;
 /// Below this size no ratio is suspicious.
 const INNOCENT: u64 = 1 << 20;
 

@@ -26,6 +26,8 @@ use bucket::Bucket;
 use directory::Directory;
 pub use upload::Upload;
 
+// What talks to S3 is boxed: the futures of its SDK are large and deep, and lie in those of every step.
+
 /// A store of objects.
 #[derive(Debug, Clone)]
 pub enum Objects {
@@ -158,7 +160,7 @@ impl Objects {
         key::check(key)?;
         match self {
             Objects::Directory(store) => store.run(key, Directory::get).await,
-            Objects::Bucket(store) => store.get(key).await.map(|(content, _)| content),
+            Objects::Bucket(store) => Box::pin(store.get(key)).await.map(|(content, _)| content),
         }
     }
 
@@ -173,7 +175,7 @@ impl Objects {
                     (content, tag)
                 })
             }
-            Objects::Bucket(store) => store.get(key).await,
+            Objects::Bucket(store) => Box::pin(store.get(key)).await,
         };
         match got {
             Ok(found) => Ok(Some(found)),
@@ -190,7 +192,7 @@ impl Objects {
                 let start = move |store: &Directory, key: &str| store.start_of(key, most);
                 store.run(key, start).await
             }
-            Objects::Bucket(store) => store.start_of(key, most).await,
+            Objects::Bucket(store) => Box::pin(store.start_of(key, most)).await,
         }
     }
 
@@ -199,7 +201,7 @@ impl Objects {
         key::check(key)?;
         match self {
             Objects::Directory(store) => store.run(key, Directory::size).await,
-            Objects::Bucket(store) => store.size(key).await,
+            Objects::Bucket(store) => Box::pin(store.size(key)).await,
         }
     }
 
@@ -208,7 +210,7 @@ impl Objects {
         key::check(key)?;
         match self {
             Objects::Directory(store) => store.run(key, Directory::read).await,
-            Objects::Bucket(store) => store.read(key).await,
+            Objects::Bucket(store) => Box::pin(store.read(key)).await,
         }
     }
 
@@ -221,7 +223,7 @@ impl Objects {
                 let put = move |store: &Directory, key: &str| store.put(key, &content);
                 store.run(key, put).await
             }
-            Objects::Bucket(store) => store.put(key, content).await,
+            Objects::Bucket(store) => Box::pin(store.put(key, content)).await,
         }
     }
 
@@ -234,7 +236,7 @@ impl Objects {
                 let create = move |store: &Directory, key: &str| store.create(key, &content);
                 store.run(key, create).await
             }
-            Objects::Bucket(store) => store.create(key, content).await,
+            Objects::Bucket(store) => Box::pin(store.create(key, content)).await,
         }
     }
 
@@ -257,7 +259,7 @@ impl Objects {
                 };
                 store.run(key, swap).await
             }
-            Objects::Bucket(store) => store.swap(key, expected, content).await,
+            Objects::Bucket(store) => Box::pin(store.swap(key, expected, content)).await,
         }
     }
 
@@ -272,7 +274,7 @@ impl Objects {
         key::check_prefix(prefix)?;
         match self {
             Objects::Directory(store) => store.run(prefix, Directory::list).await,
-            Objects::Bucket(store) => store.list(prefix).await,
+            Objects::Bucket(store) => Box::pin(store.list(prefix)).await,
         }
     }
 
@@ -281,7 +283,7 @@ impl Objects {
         key::check_prefix(prefix)?;
         match self {
             Objects::Directory(store) => store.run(prefix, Directory::folders).await,
-            Objects::Bucket(store) => store.folders(prefix).await,
+            Objects::Bucket(store) => Box::pin(store.folders(prefix)).await,
         }
     }
 
@@ -290,7 +292,7 @@ impl Objects {
         key::check(key)?;
         match self {
             Objects::Directory(store) => store.run(key, Directory::delete).await,
-            Objects::Bucket(store) => store.delete(key).await,
+            Objects::Bucket(store) => Box::pin(store.delete(key)).await,
         }
     }
 
@@ -306,7 +308,7 @@ impl Objects {
                 store.run(to, copy).await
             }
             (Objects::Bucket(store), Objects::Bucket(source)) => {
-                store.copy_from(source, from, to).await
+                Box::pin(store.copy_from(source, from, to)).await
             }
             _ => Err(Error::store(to, io::ErrorKind::CrossesDevices.into())),
         }
@@ -317,7 +319,7 @@ impl Objects {
         key::check(key)?;
         match self {
             Objects::Directory(store) => store.run(key, Directory::measure).await,
-            Objects::Bucket(store) => store.measure(key).await,
+            Objects::Bucket(store) => Box::pin(store.measure(key)).await,
         }
     }
 

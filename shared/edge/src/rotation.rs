@@ -1,4 +1,4 @@
-//! Replacing a secret where it is kept: a source that gives a new refresh token makes the old one void.
+//! Replacing a secret in the file where it is kept: a source that gives a new refresh token makes the old one void.
 //!
 //! Everything that could go wrong is done before the source is asked: the file is locked, read anew and known to
 //! be replaceable, so that what is left after the answer is to write one file beside it and to rename that.
@@ -11,9 +11,9 @@ use pipeline::fault::Fault;
 use pipeline::secret::{Secret, SecretName};
 use tempfile::NamedTempFile;
 
-/// Where a secret is kept, nobody else's until this is dropped.
+/// A secret's line of a file, nobody else's until this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct FilePlace {
     file: PathBuf,
     variable: String,
     /// The file's text without what it said of the secret, and where it said it.
@@ -25,7 +25,7 @@ pub struct Place {
     _lock: File,
 }
 
-impl Place {
+impl FilePlace {
     /// Takes the place of a secret in a file of `NAME=value` lines; none while another process holds it.
     pub fn try_take(file: &Path, name: &SecretName) -> Result<Option<Self>, Fault> {
         let variable = name.environment_variable();
@@ -64,7 +64,7 @@ impl Place {
         let fresh = NamedTempFile::new_in(folder).map_err(failed)?;
         let rights = std::fs::metadata(&file).map_err(failed)?.permissions();
         fresh.as_file().set_permissions(rights).map_err(failed)?;
-        Ok(Some(Place {
+        Ok(Some(FilePlace {
             variable,
             before: Secret::new(before),
             after: Secret::new(after),
@@ -146,8 +146,8 @@ mod tests {
         SecretName::try_from("a/c".to_owned()).expect("a name")
     }
 
-    fn take(path: &Path) -> Place {
-        Place::try_take(path, &name())
+    fn take(path: &Path) -> FilePlace {
+        FilePlace::try_take(path, &name())
             .expect("taken")
             .expect("free")
     }
@@ -179,7 +179,7 @@ mod tests {
         let first = take(&path);
         assert_eq!(first.current.expose(), "old");
         assert!(
-            Place::try_take(&path, &name())
+            FilePlace::try_take(&path, &name())
                 .expect("no trouble")
                 .is_none()
         );
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_replaced_is_told_before_anything_is_sent() {
-        let missing = Place::try_take(Path::new("/nonexistent/s.env"), &name());
+        let missing = FilePlace::try_take(Path::new("/nonexistent/s.env"), &name());
         assert!(
             missing
                 .expect_err("refused")
@@ -224,7 +224,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("s.env");
         std::fs::write(&path, "LAKEHEAD_SECRET_A_B=x\n").expect("written");
-        let fault = Place::try_take(&path, &name()).expect_err("not there");
+        let fault = FilePlace::try_take(&path, &name()).expect_err("not there");
         assert!(fault.message.contains("no longer holds"), "{fault}");
     }
 }

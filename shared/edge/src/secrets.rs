@@ -1,14 +1,29 @@
-//! Where secrets come from: environment variables, then a file of `NAME=value` lines.
+//! Where secrets come from: environment variables, then a file of `NAME=value` lines, then, on AWS, its own store.
+//! A value may be the address of something encrypted.
+
+mod aws;
+mod encrypted;
+mod fernet;
+mod lines;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pipeline::fault::Fault;
 use pipeline::secret::{Secret, SecretName, Secrets};
+use tokio::sync::OnceCell;
 
-use crate::rotation::Place;
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::objects::Objects;
+use crate::rotation::FilePlace;
 use crate::settings::Settings;
+pub(crate) use aws::AwsPlace;
+use aws::AwsSecrets;
+use encrypted::{Encrypted, Place as EncryptedPlace};
+pub(crate) use lines::parse;
 
 /// Reads secrets by name; holds those of the file.
 #[derive(Clone)]
@@ -16,11 +31,49 @@ pub struct SecretStore {
     file: BTreeMap<String, Secret>,
     file_name: Option<PathBuf>,
     environment: fn(&str) -> Option<String>,
+    aws: Option<Arc<AwsSecrets>>,
+    /// What reads encrypted objects of a process that else has nothing to do with AWS.
+    reader: Arc<OnceCell<Arc<Aws>>>,
+}
+
+/// The place of a secret that its source may replace, nobody else's until it is replaced or left.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// In a file of this machine.
+    File(FilePlace),
+    /// In the store of AWS.
+    Aws(AwsPlace),
+}
+
+impl Place {
+    /// The value that it has there now.
+    pub(crate) fn current(&self) -> &Secret {
+        match self {
+            Place::File(place) => &place.current,
+            Place::Aws(place) => &place.current,
+        }
+    }
+
+    /// Writes the new value in place of the old one. Once this returns, it is kept.
+    pub(crate) async fn replace(self, value: &Secret) -> Result<(), Fault> {
+        match self {
+            Place::File(place) => place.replace(value),
+            Place::Aws(place) => place.replace(value).await,
+        }
+    }
+
+    /// Leaves it as it is, for others to take.
+    pub(crate) async fn leave(self) {
+        if let Place::Aws(place) = self {
+            place.leave().await;
+        }
+    }
 }
 
 impl fmt::Debug for SecretStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "SecretStore with {:?}", self.file_name)
+        let (file, aws) = (&self.file_name, &self.aws);
+        write!(formatter, "SecretStore with {file:?} and {aws:?}")
     }
 }
 
@@ -46,6 +99,8 @@ impl SecretStore {
             file: BTreeMap::new(),
             file_name: None,
             environment,
+            aws: None,
+            reader: Arc::default(),
         };
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).map_err(|error| {
@@ -61,34 +116,132 @@ impl SecretStore {
         Ok(store)
     }
 
+    /// The same store, and AWS behind it; `objects` hold the locks of secrets that are replaced.
+    #[must_use]
+    pub fn on_aws(self, aws: Arc<Aws>, settings: &Settings, objects: Objects) -> Self {
+        let secrets = AwsSecrets::new(aws, settings.secret_store, objects, Clock::System);
+        SecretStore {
+            aws: Some(Arc::new(secrets)),
+            ..self
+        }
+    }
+
     /// The secrets of these names, and no others.
-    pub fn read<'a>(
+    pub async fn read<'a>(
         &self,
         names: impl IntoIterator<Item = &'a SecretName>,
     ) -> Result<Secrets, Fault> {
-        let names = names.into_iter();
-        names
-            .map(|name| Ok((name.clone(), self.one(name)?)))
-            .collect()
+        let mut secrets = Secrets::default();
+        for name in names {
+            let found = self.optional(name).await?;
+            let found = found.ok_or_else(|| self.unknown(name))?;
+            secrets.insert(name.clone(), found);
+        }
+        Ok(secrets)
+    }
+
+    /// As [`SecretStore::read`], without what was kept of an earlier reading.
+    pub(crate) async fn read_anew(
+        &self,
+        names: impl IntoIterator<Item = &SecretName>,
+    ) -> Result<Secrets, Fault> {
+        let names: Vec<&SecretName> = names.into_iter().collect();
+        if let Some(aws) = &self.aws {
+            for name in names.iter().filter(|name| self.here(name).is_none()) {
+                aws.get_anew(name).await?;
+            }
+        }
+        self.read(names).await
     }
 
     /// The secret of this name, if it is set anywhere.
-    pub fn optional(&self, name: &SecretName) -> Option<Secret> {
+    pub async fn optional(&self, name: &SecretName) -> Result<Option<Secret>, Fault> {
+        let Some(found) = self.plain(name).await? else {
+            return Ok(None);
+        };
+        match Encrypted::parse(name, &found)? {
+            None => Ok(Some(found)),
+            Some(encrypted) => self.decrypted(name, &encrypted).await.map(Some),
+        }
+    }
+
+    /// The secret as it is written.
+    async fn plain(&self, name: &SecretName) -> Result<Option<Secret>, Fault> {
+        let found = match (self.here(name), &self.aws) {
+            (Some(found), _) => Some(found),
+            (None, Some(aws)) => aws.get(name).await?,
+            (None, None) => None,
+        };
+        Ok(found.filter(|secret| !secret.expose().is_empty()))
+    }
+
+    /// What the environment or the file say.
+    fn here(&self, name: &SecretName) -> Option<Secret> {
         let variable = name.environment_variable();
         let set = self.set(&variable).map(Secret::new);
         let found = set.or_else(|| self.file.get(&variable).cloned());
         found.filter(|secret| !secret.expose().is_empty())
     }
 
+    async fn decrypted(&self, name: &SecretName, from: &Encrypted) -> Result<Secret, Fault> {
+        let key = self.plain(&from.key).await?;
+        let key = key.ok_or_else(|| self.unknown(&from.key))?;
+        let place = &from.place;
+        let held = match place {
+            EncryptedPlace::Object { bucket, key } => {
+                let objects = Objects::bucket(self.reader().await?, bucket, "");
+                objects.get(key).await?
+            }
+            EncryptedPlace::File(path) => {
+                let read = tokio::fs::read(path).await;
+                read.map_err(|error| {
+                    let kind = error.kind();
+                    Fault::bad_definition(format!("{path} cannot be read: {kind}"))
+                })?
+            }
+        };
+        let read = from.read(&held, &key);
+        read.map_err(|why| {
+            Fault::bad_definition(format!(
+                "the secret `{name}` is encrypted in {place}: {why}"
+            ))
+        })
+    }
+
+    async fn reader(&self) -> Result<Arc<Aws>, Fault> {
+        if let Some(secrets) = &self.aws {
+            return Ok(secrets.aws().clone());
+        }
+        let load = async || Aws::load().await.map(Arc::new);
+        self.reader.get_or_try_init(load).await.cloned()
+    }
+
     /// Takes the place of a secret that its source may replace; none while another process holds it. What
     /// stands in the environment can't be replaced there, so it is refused before anything is sent.
-    pub(crate) fn place(&self, name: &SecretName) -> Result<Option<Place>, Fault> {
+    pub(crate) async fn place(&self, name: &SecretName) -> Result<Option<Place>, Fault> {
         let variable = name.environment_variable();
-        match &self.file_name {
-            Some(file) if self.set(&variable).is_none() => Place::try_take(file, name),
-            _ => Err(Fault::bad_definition(format!(
-                "the source may replace the secret `{name}`, and {variable} of the environment could not keep the new one; write it into a file given by --secrets, or set `rotates: false` if the source never replaces it"
-            ))),
+        let in_environment = self.set(&variable).is_some();
+        let place = match (&self.file_name, &self.aws) {
+            (Some(file), _) if !in_environment && self.file.contains_key(&variable) => {
+                FilePlace::try_take(file, name)?.map(Place::File)
+            }
+            (_, Some(aws)) if !in_environment => aws.place(name).await?.map(Place::Aws),
+            (Some(file), None) if !in_environment => {
+                FilePlace::try_take(file, name)?.map(Place::File)
+            }
+            _ => {
+                return Err(Fault::bad_definition(format!(
+                    "the source may replace the secret `{name}`, and {variable} of the environment could not keep the new one; write it into a file given by --secrets, or set `rotates: false` if the source never replaces it"
+                )));
+            }
+        };
+        match &place {
+            Some(taken) if Encrypted::parse(name, taken.current())?.is_some() => {
+                Err(Fault::bad_definition(format!(
+                    "the source may replace the secret `{name}`, which is encrypted elsewhere and could not be replaced there; write it as it is"
+                )))
+            }
+            _ => Ok(place),
         }
     }
 
@@ -96,76 +249,28 @@ impl SecretStore {
         (self.environment)(variable).filter(|value| !value.is_empty())
     }
 
-    fn one(&self, name: &SecretName) -> Result<Secret, Fault> {
+    fn unknown(&self, name: &SecretName) -> Fault {
+        if let Some(aws) = &self.aws {
+            let remedy = aws.remedy(name);
+            return Fault::bad_definition(format!("the secret `{name}` is not known: {remedy}"));
+        }
         let variable = name.environment_variable();
-        self.optional(name).ok_or_else(|| {
-            let file = match &self.file_name {
-                Some(file) => format!("write it into {}", file.display()),
-                None => format!(
-                    "give a file that has it with --secrets FILE or {}",
-                    crate::settings::SECRETS_FILE
-                ),
-            };
-            Fault::bad_definition(format!(
-                "the secret `{name}` is not known; set {variable}, or {file}"
-            ))
-        })
+        let file = match &self.file_name {
+            Some(file) => format!("write it into {}", file.display()),
+            None => format!(
+                "give a file that has it with --secrets FILE or {}",
+                crate::settings::SECRETS_FILE
+            ),
+        };
+        Fault::bad_definition(format!(
+            "the secret `{name}` is not known; set {variable}, or {file}"
+        ))
     }
 }
 
-/// The lines of a file: `NAME=value`, with `export` before and quotes around where a shell wants them; `#`
-/// begins a comment. Nothing of a line is ever shown.
-pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Secret>, Fault> {
-    let mut secrets = BTreeMap::new();
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let refused = |why: &str| Fault::bad_definition(format!("line {} {why}", number + 1));
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (name, value) = line
-            .split_once('=')
-            .ok_or_else(|| refused("is not `NAME=value`"))?;
-        let name = name.trim();
-        let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty() || !name.chars().all(good) {
-            return Err(refused(
-                "has a name with other characters than letters, digits and `_`",
-            ));
-        }
-        let value =
-            unquoted(value.trim()).ok_or_else(|| refused("has a quote that does not end"))?;
-        if secrets
-            .insert(name.to_owned(), Secret::new(value))
-            .is_some()
-        {
-            return Err(refused("names what an earlier line names; keep one"));
-        }
-    }
-    Ok(secrets)
-}
-
-fn unquoted(value: &str) -> Option<String> {
-    if let Some(inner) = value.strip_prefix('\'') {
-        return inner.strip_suffix('\'').map(str::to_owned);
-    }
-    let Some(inner) = value.strip_prefix('"') else {
-        return Some(value.to_owned());
-    };
-    let mut unquoted = String::new();
-    let mut rest = inner.chars();
-    loop {
-        match rest.next()? {
-            '"' => return rest.as_str().is_empty().then_some(unquoted),
-            '\\' => unquoted.push(match rest.next()? {
-                'n' => '\n',
-                other => other,
-            }),
-            plain => unquoted.push(plain),
-        }
-    }
-}
+#[cfg(test)]
+#[path = "secrets/on_aws.rs"]
+mod on_aws;
 
 #[cfg(test)]
 mod tests {
@@ -175,8 +280,8 @@ mod tests {
         SecretName::try_from(text.to_owned()).expect(text)
     }
 
-    #[test]
-    fn the_environment_goes_before_the_file_and_what_is_missing_is_named() {
+    #[tokio::test]
+    async fn the_environment_goes_before_the_file_and_what_is_missing_is_named() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("s.env");
         let text = "# mine\nexport LAKEHEAD_SECRET_A_B=\"q\\\"u o\\nte\"\nLAKEHEAD_SECRET_A_C='x=#y'\n\nLAKEHEAD_SECRET_A_D = plain=z \nLAKEHEAD_SECRET_A_E=\n";
@@ -185,36 +290,22 @@ mod tests {
             |variable: &str| (variable == "LAKEHEAD_SECRET_A_D").then(|| "first".to_owned());
         let store = SecretStore::over(environment, Some(&path)).expect("opens");
         for (secret, value) in [("a/b", "q\"u o\nte"), ("a/c", "x=#y"), ("a/d", "first")] {
-            let secrets = store.read([&name(secret)]).expect(secret);
+            let secrets = store.read([&name(secret)]).await.expect(secret);
             assert_eq!(secrets.get(&name(secret)).expect(secret).expose(), value);
         }
-        let fault = store.read([&name("a/e")]).expect_err("empty");
+        let fault = store.read([&name("a/e")]).await.expect_err("empty");
         assert!(
             fault.message.contains("LAKEHEAD_SECRET_A_E") && fault.message.contains("s.env"),
             "{fault}"
         );
         let store = SecretStore::over(|_| None, None).expect("opens");
-        let fault = store.read([&name("a/b")]).expect_err("nowhere");
+        let fault = store.read([&name("a/b")]).await.expect_err("nowhere");
         let remedy = "give a file that has it with --secrets FILE or LAKEHEAD_SECRETS_FILE";
         assert!(fault.message.ends_with(remedy), "{fault}");
     }
 
     #[test]
-    fn a_broken_file_is_refused_without_showing_it() {
-        for text in [
-            "hunter2",
-            "A-B=hunter2",
-            "A='hunter2",
-            "A=\"hunter2",
-            "A=\"hunter2\" more",
-            "A=hunter2\nA=hunter2",
-        ] {
-            let fault = parse(text).expect_err(text);
-            assert!(
-                fault.message.starts_with("line ") && !fault.message.contains("hunter2"),
-                "{fault}"
-            );
-        }
+    fn a_file_that_is_not_there_is_refused() {
         assert!(SecretStore::over(|_| None, Some(Path::new("/nonexistent/x"))).is_err());
     }
 }

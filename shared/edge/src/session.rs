@@ -78,7 +78,7 @@ pub struct Sessions {
     settings: Settings,
     secrets: SecretStore,
     clock: Clock,
-    open: Mutex<HashMap<String, Arc<Session>>>,
+    open: tokio::sync::Mutex<HashMap<String, Arc<Session>>>,
 }
 
 impl Sessions {
@@ -88,24 +88,40 @@ impl Sessions {
             settings,
             secrets,
             clock,
-            open: Mutex::new(HashMap::new()),
+            open: tokio::sync::Mutex::default(),
         }
     }
 
     /// The session with this source, opened when first asked for. Its secrets are read then, no others.
-    pub fn session(
+    pub async fn session(
         &self,
         definition: &SourceDefinition,
         values: &Values,
     ) -> Result<Arc<Session>, Fault> {
+        self.session_among(1, definition, values).await
+    }
+
+    /// The same, for a process that is one of several which talk to the source at the same time: it takes its part
+    /// of every rate.
+    pub async fn session_among(
+        &self,
+        processes: u32,
+        definition: &SourceDefinition,
+        values: &Values,
+    ) -> Result<Arc<Session>, Fault> {
         let source = definition.open(values)?;
-        let key = format!("{source:?}");
-        let mut open = locked(&self.open);
+        let key = format!("{processes} {source:?}");
+        // Held while one is opened, so that no second comes to the same source.
+        let mut open = self.open.lock().await;
         if let Some(session) = open.get(&key) {
             return Ok(session.clone());
         }
-        let (settings, clock) = (&self.settings, self.clock.clone());
-        let session = Session::open(source, self.secrets.clone(), settings, clock)?;
+        let settings = Settings {
+            rate_shares: self.settings.rate_shares * u64::from(processes.max(1)),
+            ..self.settings.clone()
+        };
+        let (secrets, clock) = (self.secrets.clone(), self.clock.clone());
+        let session = Session::open(source, secrets, &settings, clock).await?;
         open.insert(key, session.clone());
         Ok(session)
     }
@@ -128,6 +144,8 @@ pub struct Session {
     closed: Mutex<Option<Fault>>,
     /// Since when the source keeps us waiting without an answer in between.
     waiting: Mutex<Option<Duration>>,
+    /// When the secrets were last read anew because the source refused them.
+    renewed: tokio::sync::Mutex<Option<Duration>>,
     pub(crate) clock: Clock,
 }
 
@@ -147,6 +165,8 @@ enum Attempt<T> {
     NotYet(Duration),
     /// What was granted is over; this fault, if it was got a moment ago.
     Over(Fault),
+    /// The source does not know the credentials; this fault, if they are as they were.
+    Refused(Fault),
     /// Try again after this; `asked` where the source named the time.
     Again {
         fault: Fault,
@@ -157,13 +177,13 @@ enum Attempt<T> {
 
 impl Session {
     /// A conversation with a source. Its secrets are read now, no others.
-    pub fn open(
+    pub async fn open(
         source: Source,
         store: SecretStore,
         settings: &Settings,
         clock: Clock,
     ) -> Result<Arc<Self>, Fault> {
-        let secrets = store.read(source.definition().secrets())?;
+        let secrets = store.read(source.definition().secrets()).await?;
         let identity = source.identity(&secrets)?;
         let identity = identity.as_ref();
         let http = Http::open(&source, identity, settings)?;
@@ -179,6 +199,7 @@ impl Session {
             trouble: Mutex::default(),
             closed: Mutex::default(),
             waiting: Mutex::default(),
+            renewed: tokio::sync::Mutex::default(),
             clock,
         }))
     }
@@ -214,10 +235,41 @@ impl Session {
 
     /// Takes the place of what was read before: a source replaced one.
     pub(crate) fn replace_secret(&self, name: &SecretName, value: &Secret) {
-        let mut secrets = Secrets::clone(&self.secrets());
+        let known = self.secrets();
+        if known.get(name).is_ok_and(|known| known == value) {
+            // Whoever compares would take it for another.
+            return;
+        }
+        let mut secrets = Secrets::clone(&known);
         secrets.insert(name.clone(), value.clone());
         *locked(&self.secrets) = Arc::new(secrets);
         locked(&self.redactor).learn(value);
+    }
+
+    /// Reads the secrets anew after the source refused `used`: they may have been replaced where they are kept.
+    /// Whether it is worth asking again.
+    pub(crate) async fn renewed(&self, used: &Arc<Secrets>) -> Result<bool, Fault> {
+        let mut renewed = self.renewed.lock().await;
+        if !Arc::ptr_eq(used, &self.secrets()) {
+            // Another worker has done so meanwhile.
+            return Ok(true);
+        }
+        let now = self.clock.elapsed();
+        if renewed.is_some_and(|renewed| now < renewed + RENEWAL) {
+            return Ok(false);
+        }
+        *renewed = Some(now);
+        let names = self.source.definition().secrets();
+        let fresh = self.grants.store.read_anew(names.iter().copied()).await?;
+        let mut is_other = false;
+        for name in names {
+            let secret = fresh.get(name)?;
+            if used.get(name)? != secret {
+                self.replace_secret(name, secret);
+                is_other = true;
+            }
+        }
+        Ok(is_other)
     }
 
     /// Hides from now on what was granted.
@@ -250,14 +302,9 @@ impl Session {
         read: impl Fn(&Answer, bool) -> Result<T, Fault>,
     ) -> Result<Sent<T>, Fault> {
         if !self.source.definition().auth.is_granted() {
-            let to = To::Source(None);
-            return match self
-                .ask(request, to, outcomes, deadline, traffic, &read)
-                .await?
-            {
-                Asked::Sent(sent) => Ok(sent),
-                Asked::Over(fault) => Err(fault),
-            };
+            return self
+                .send_with_secrets(request, outcomes, deadline, traffic, &read)
+                .await;
         }
         let mut is_fresh = false;
         loop {
@@ -274,12 +321,41 @@ impl Session {
                 Asked::Sent(sent) => return Ok(sent),
                 // It was got for this very request, so another would fare no better.
                 Asked::Over(fault) if is_fresh => return Err(fault),
+                Asked::Refused(fault) => return Err(fault),
                 Asked::Over(_) => {
                     tracing::debug!("what the source granted is over");
                     self.grants.is_over(&held);
                     is_fresh = true;
                     traffic.retried += 1;
                 }
+            }
+        }
+    }
+
+    /// As [`Session::send`], where the secrets themselves are shown: once more where they were replaced meanwhile.
+    async fn send_with_secrets<T>(
+        &self,
+        request: &Request,
+        outcomes: &Outcomes,
+        deadline: Option<Duration>,
+        traffic: &mut Traffic,
+        read: &impl Fn(&Answer, bool) -> Result<T, Fault>,
+    ) -> Result<Sent<T>, Fault> {
+        let mut is_renewed = false;
+        loop {
+            let used = self.secrets();
+            let to = To::Source(None);
+            match self
+                .ask(request, to, outcomes, deadline, traffic, read)
+                .await?
+            {
+                Asked::Sent(sent) => return Ok(sent),
+                Asked::Refused(_) if !is_renewed && self.renewed(&used).await? => {
+                    tracing::info!("secrets were replaced, and are read anew");
+                    is_renewed = true;
+                    traffic.retried += 1;
+                }
+                Asked::Refused(fault) | Asked::Over(fault) => return Err(fault),
             }
         }
     }
@@ -328,12 +404,17 @@ impl Session {
                 Attempt::Done(sent) => return Ok(Asked::Sent(sent)),
                 Attempt::NotYet(wait) => return self.wait(wait, None),
                 Attempt::Over(fault) => return Ok(Asked::Over(self.clean(fault))),
+                Attempt::Refused(fault) => return Ok(Asked::Refused(self.clean(fault))),
                 Attempt::Again {
                     fault,
                     asked,
                     everyone,
                 } => (self.clean(fault), asked, everyone),
             };
+            if asked.is_none() && self.left(deadline).is_zero() {
+                // The time of the call was over, which says nothing about the source.
+                return Ok(Asked::Sent(Sent::until(Duration::ZERO)));
+            }
             let wait = asked.unwrap_or_else(|| backoff(number + 1, rand::random()));
             if everyone {
                 self.gate.hold(wait.min(LONGEST_WAIT));
@@ -530,7 +611,11 @@ impl Session {
                     To::Grants => self.no_grant(request, &answer),
                 };
                 let kind = Kind::SourceRejected;
-                Err(Fault { kind, ..fault })
+                let fault = Fault { kind, ..fault };
+                match answer.status {
+                    401 => Ok(Attempt::Refused(fault)),
+                    _ => Err(fault),
+                }
             }
         }
     }
@@ -592,6 +677,21 @@ impl Session {
     }
 }
 
+impl<T> Sent<Result<T, Fault>> {
+    /// The fault, where the answer held one.
+    pub(crate) fn try_map(self) -> Result<Sent<T>, Fault> {
+        Ok(match self {
+            Sent::Fetched { answer, read } => Sent::Fetched {
+                answer,
+                read: read?,
+            },
+            Sent::Missing => Sent::Missing,
+            Sent::End => Sent::End,
+            Sent::Wait { seconds, down } => Sent::Wait { seconds, down },
+        })
+    }
+}
+
 impl<T> Sent<T> {
     /// Not before this time has passed.
     pub(crate) fn until(wait: Duration) -> Self {
@@ -609,6 +709,8 @@ pub(crate) enum Asked<T> {
     Sent(Sent<T>),
     /// What was granted is over; this fault, if it was got a moment ago.
     Over(Fault),
+    /// The source does not know the credentials; this fault, if they are as they were.
+    Refused(Fault),
 }
 
 /// The gate, and those of parts of the source, each shared by as many processes as the settings say.
@@ -622,6 +724,9 @@ fn gate(source: &Source, settings: &Settings, clock: &Clock) -> Gate {
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How long secrets that were read anew, and are as they were, are not read again.
+const RENEWAL: Duration = Duration::from_secs(60);
 
 /// How long to wait where a source is not ready and does not say for how long.
 const NOT_READY: Duration = Duration::from_secs(30);

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use pipeline::fault::{Fault, Kind};
-use pipeline::for_each::Listed;
 use pipeline::number::Values;
 use pipeline::paginate::{Next, PageToken};
-use pipeline::path::Path;
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
 use pipeline::source::Turn;
@@ -35,20 +33,6 @@ pub enum Page {
         status: u16,
     },
     /// Not yet: ask for the same page after so many seconds; 0 where only the step's time is over.
-    Wait {
-        /// How many.
-        seconds: u64,
-        /// The last trouble with the source, where it did not ask for the wait but counts as down.
-        down: Option<Fault>,
-    },
-}
-
-/// What reading a listing came to.
-#[derive(Debug)]
-pub enum Listing {
-    /// All its ids.
-    Read(Listed),
-    /// Not yet: read it anew after so many seconds.
     Wait {
         /// How many.
         seconds: u64,
@@ -134,42 +118,9 @@ impl Session {
         let source = self.source();
         let request = source.request(resource, token, values).map_err(place)?;
         source
-            .next(resource, token, values, &request, answer)
+            .next_again(resource, token, values, &request, answer)
+            .or_else(|_| source.next(resource, token, values, &request, answer))
             .map_err(place)
-    }
-
-    /// Reads all pages of a listing for the ids at `id` of its records.
-    pub async fn listing(
-        &self,
-        resource: &ResourceDefinition,
-        id: &Path,
-        values: &Values,
-        deadline: Option<Duration>,
-        traffic: &mut Traffic,
-    ) -> Result<Listing, Fault> {
-        let mut listed = Listed::default();
-        let mut token = resource.paginate.first();
-        loop {
-            let page = self
-                .page(resource, values, &token, deadline, traffic)
-                .await?;
-            let (answer, next) = match page {
-                Page::Missing => return Ok(Listing::Read(listed)),
-                Page::Wait { seconds, down } => return Ok(Listing::Wait { seconds, down }),
-                Page::TooLarge { status } => {
-                    token = resource.shrunk(&token, values, status)?;
-                    continue;
-                }
-                Page::Fetched { answer, next, .. } => (answer, next),
-            };
-            listed
-                .read(&answer, &resource.records, id)
-                .map_err(|fault| self.clean(fault))?;
-            match next {
-                Next::Page(next) => token = next,
-                Next::End => return Ok(Listing::Read(listed)),
-            }
-        }
     }
 }
 
@@ -222,14 +173,38 @@ mod tests {
             definition.problems.render("p", text)
         );
         let definition = definition.value.expect("decodes");
-        let session = sessions
-            .session(&definition, &Values::new())
-            .expect("opens");
-        let again = sessions
-            .session(&definition, &Values::new())
-            .expect("opens");
+        // Secrets of the environment are read at once.
+        let open = || futures::executor::block_on(sessions.session(&definition, &Values::new()));
+        let session = open().expect("opens");
+        let again = open().expect("opens");
         assert!(Arc::ptr_eq(&session, &again));
         session
+    }
+
+    #[tokio::test]
+    async fn one_of_several_processes_takes_its_part_of_the_rate() {
+        let page = || scripted::Turn::Say(answer(200, "", "[]"));
+        let server = Scripted::start((0..18).map(|_| page()).collect());
+        let text = format!(
+            "{{ base_url: '{}', rate: {{ requests: 8 }} }}",
+            server.base()
+        );
+        let definition = decode::<SourceDefinition>(&text).value.expect("decodes");
+        let clock = Clock::turned("2026-11-21T12:00:00Z".parse().expect("a time"));
+        let store = SecretStore::over(environment, None).expect("opens");
+        let sessions = Sessions::new(Settings::default(), store, clock.clone());
+        // The ninth comes after the eight of a first second, or the two of each of four.
+        for (processes, seconds) in [(1, 1), (4, 4)] {
+            let values = Values::new();
+            let session = sessions.session_among(processes, &definition, &values);
+            let session = session.await.expect("opens");
+            let began = clock.elapsed();
+            for _ in 0..9 {
+                let (page, _) = first(&session, "{ path: /a }").await;
+                assert_eq!(summary(&page), "0 records");
+            }
+            assert_eq!((clock.elapsed() - began).as_secs(), seconds);
+        }
     }
 
     fn resource(text: &str) -> ResourceDefinition {
@@ -787,41 +762,6 @@ mod tests {
                 assert!(pages.heard().is_empty());
             }
         }
-    }
-
-    #[tokio::test]
-    async fn a_listing_is_read_over_its_pages() {
-        let server = says(vec![
-            answer(200, "", "[{\"id\": \"3\"}, {\"id\": 1}]"),
-            answer(500, "", ""),
-            answer(200, "", "[{\"id\": 2}]"),
-            answer(200, "", "[]"),
-        ]);
-        let session = session(&server.base(), "");
-        let resource = resource("{ path: /short, paginate: { page_number: { parameter: p } } }");
-        let id = Path::try_from("$.id".to_owned()).expect("a path");
-        let mut traffic = Traffic::default();
-        let listing = session
-            .listing(&resource, &id, &Values::new(), None, &mut traffic)
-            .await;
-        let Ok(Listing::Read(listed)) = listing else {
-            panic!("{listing:?}")
-        };
-        assert_eq!((listed.len(), traffic.sent, traffic.retried), (3, 4, 1));
-        let asked: Vec<String> = server
-            .heard()
-            .iter()
-            .map(|head| head[..14].to_owned())
-            .collect();
-        assert_eq!(
-            asked,
-            [
-                "GET /short?p=1",
-                "GET /short?p=2",
-                "GET /short?p=2",
-                "GET /short?p=3"
-            ]
-        );
     }
 
     #[derive(Clone, Default)]

@@ -9,6 +9,7 @@ mod fault;
 mod files;
 mod in_order;
 mod keep;
+mod memory;
 mod output;
 mod session;
 mod threads;
@@ -20,7 +21,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use edge::engine::{Catalogue, Engine, Materialised, Query, Rows, Work};
 use edge::env::Site;
@@ -40,8 +40,10 @@ pub use output::{write_csv, write_json, write_table};
 /// How much the engine may take.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The memory for rows that a query must hold, such as while sorting.
+    /// The memory for rows that queries must hold, all of them together.
     pub memory_bytes: usize,
+    /// How much of it one operator takes that can go on with files, such as one that sorts.
+    pub spilling_bytes: usize,
     /// Where rows go that do not fit; the system's place for temporary files where nothing is said.
     pub spill: Option<PathBuf>,
 }
@@ -50,6 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             memory_bytes: 512 << 20,
+            spilling_bytes: 8 << 20,
             spill: None,
         }
     }
@@ -70,7 +73,10 @@ impl Embedded {
             None => DiskManagerMode::OsTmpDirectory,
         };
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_bytes)))
+            .with_memory_pool(Arc::new(memory::Pool::new(
+                settings.memory_bytes,
+                settings.spilling_bytes,
+            )))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
             .build_arc()
             .map_err(fault::from_engine)?;

@@ -19,12 +19,16 @@ pub fn check(body: &[u8], most: u32) -> Result<(), Fault> {
             _ => {}
         }
         if depth > most {
-            return Err(Fault::rejected(format!(
-                "the answer has lists or objects more than {most} deep in each other; raise `depth` under `limits` if that is right"
-            )));
+            return Err(too_deep(most));
         }
     }
     Ok(())
+}
+
+pub(crate) fn too_deep(most: u32) -> Fault {
+    Fault::rejected(format!(
+        "the answer has lists or objects more than {most} deep in each other; raise `depth` under `limits` if that is right"
+    ))
 }
 
 #[cfg(test)]

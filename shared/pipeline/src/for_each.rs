@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::fault::Fault;
 use crate::name::Name;
@@ -244,7 +243,7 @@ impl Listed {
         }
         let body = facts::raw(&answer.body)?;
         let found = facts::records_in(body, records)?;
-        for (position, record) in facts::each(found).into_iter().enumerate() {
+        for (position, record) in facts::each(found).enumerate() {
             let id = facts::find(record, id).and_then(written).ok_or_else(|| {
                 Fault::rejected(format!(
                     "record {position} of the listing has neither text nor whole number at `{id}`"
@@ -295,8 +294,7 @@ fn by_size(id: &str) -> (u8, u64, &str) {
     }
 }
 
-pub(crate) fn written(value: &RawValue) -> Option<String> {
-    let raw = value.get();
+pub(crate) fn written(raw: &str) -> Option<String> {
     if raw.starts_with('"') {
         return serde_json::from_str(raw).ok();
     }

@@ -4,6 +4,7 @@
 //! runs/<pipeline>/<run>/definition.json        the definition as this run uses it
 //!                      /plan.json              what was planned; slices.jsonl lists the slices
 //!                      /ids/<slice>.jsonl      the ids and parent rows that a slice is asked for
+//!                      /listed/00000.jsonl     what plan has read of listings and parents, where one call is too short
 //!                      /raw/<slice>/000000.zst raw chunks, in the order fetched
 //!                      /parts/<slice>/…        Parquet parts, rejects/<slice>.jsonl
 //!                      /outcome/<slice>.json   what transform made of a slice
@@ -14,7 +15,12 @@
 //!                      /manifest.json          counts, checks and what was published
 //! ledger/<pipeline>/<window>.json              the state of a window
 //! bookmarks/<pipeline>/<resource>.json         how far a resource was read
+//! triggers/<pipeline>/<moment>.json            which run has a moment of the schedule
 //! ```
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::name::Name;
 
@@ -55,6 +61,16 @@ impl RunKeys {
     /// The ids and parent rows that a slice is asked for, one JSON object a line.
     pub fn ids(&self, slice: &str) -> String {
         format!("{}/ids/{slice}.jsonl", self.prefix)
+    }
+
+    /// Where stands what plan has read of listings and parents.
+    pub fn listed_prefix(&self) -> String {
+        format!("{}/listed/", self.prefix)
+    }
+
+    /// The piece of that ordinal.
+    pub fn listed(&self, ordinal: u32) -> String {
+        format!("{}{ordinal:05}.jsonl", self.listed_prefix())
     }
 
     /// Where the raw chunks of a slice stand.
@@ -133,6 +149,11 @@ pub fn lock(pipeline: &Name) -> String {
     format!("locks/{pipeline}")
 }
 
+/// What one process at a time holds while it replaces a secret.
+pub fn secret_lock(secret: &str) -> String {
+    format!("locks/secrets/{secret}.json")
+}
+
 /// Where the windows of a pipeline stand.
 pub fn windows(pipeline: &Name) -> String {
     format!("ledger/{pipeline}/")
@@ -151,4 +172,19 @@ pub fn bookmarks(pipeline: &Name) -> String {
 /// How far a resource was read.
 pub fn bookmark(pipeline: &Name, resource: &str) -> String {
     format!("{}{resource}.json", bookmarks(pipeline))
+}
+
+/// Which run has a moment of the schedule; runs with other parameters are others' work.
+pub fn trigger(pipeline: &Name, at: Timestamp, params: &IndexMap<Name, String>) -> String {
+    let moment = at.to_string().replace(':', "-");
+    if params.is_empty() {
+        return format!("triggers/{pipeline}/{moment}.json");
+    }
+    let mut params: Vec<(&Name, &String)> = params.iter().collect();
+    params.sort();
+    let told: String = Sha256::digest(format!("{params:?}"))[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("triggers/{pipeline}/{moment}-{told}.json")
 }

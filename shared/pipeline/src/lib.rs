@@ -47,5 +47,6 @@ pub mod sql;
 pub mod status;
 pub mod table;
 pub mod template;
+pub mod trigger;
 pub mod value;
 pub mod window;

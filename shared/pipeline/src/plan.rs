@@ -32,26 +32,23 @@ pub fn asked_for(
     request: &RunRequest,
     started_at: Timestamp,
 ) -> Result<Vec<Period>, String> {
+    let now = request.now(started_at)?;
     let schedule = definition.schedule.as_ref();
     let Some((schedule, length)) =
         schedule.and_then(|schedule| Some((schedule, schedule.window.as_ref()?)))
     else {
-        return snapshot(definition, request, started_at);
+        return snapshot(definition, request, now);
     };
     let zone = &schedule.timezone.0;
     let parse = |text: &str, end| Window::parse(length, zone, text, end);
     let newest = || {
-        let newest = schedule.last_complete(started_at);
+        let newest = schedule.last_complete(now);
         newest.ok_or("no window is complete yet; wait for the first one".to_owned())
     };
     let (first, last) = match (&request.as_of, &request.from, &request.to) {
         (None, None, None) => {
             newest()?;
-            return Ok(schedule
-                .due(started_at)
-                .into_iter()
-                .map(Period::of)
-                .collect());
+            return Ok(schedule.due(now).into_iter().map(Period::of).collect());
         }
         (Some(as_of), None, None) => (parse(as_of, End::First)?, parse(as_of, End::Last)?),
         (None, Some(from), Some(to)) => (parse(from, End::First)?, parse(to, End::Last)?),
@@ -71,7 +68,7 @@ pub fn asked_for(
             "the range ends at {last}, before it begins at {first}; swap the two"
         ));
     }
-    if last.start > started_at {
+    if last.start > now {
         return Err(format!(
             "the window {last} has not begun; the last complete one is {}",
             newest()?
@@ -247,6 +244,8 @@ mod tests {
             incomplete_only: words.contains(&"incomplete_only"),
             skip: Vec::new(),
             raw_of: after("raw_of"),
+            resume: None,
+            scheduled_at: after("scheduled_at"),
         }
     }
 

@@ -40,6 +40,13 @@ pub struct RunRequest {
     /// A run whose raw pages are typed again instead of asking the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_of: Option<String>,
+    /// A run that failed, or was broken off, which this execution takes up again instead of beginning its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
+    /// The moment of the schedule that asks for this, RFC 3339: windows are those of that moment, however late the
+    /// run starts, and of several runs for the same moment only the first has anything to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<String>,
 }
 
 /// A step that a run can do without.
@@ -50,6 +57,16 @@ pub enum SkippableStep {
     Publish,
     /// Publish, but leave the models and exports as they are.
     Refresh,
+}
+
+impl RunRequest {
+    /// The run that an execution of this name works for.
+    pub fn run_of(&self, execution: &str) -> RunRef {
+        RunRef {
+            pipeline: self.pipeline.clone(),
+            id: self.resume.clone().unwrap_or_else(|| execution.to_owned()),
+        }
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -139,8 +156,11 @@ pub struct SliceList {
     pub results: String,
     /// How many slices there are.
     pub count: u64,
-    /// How many are worked on at the same time.
+    /// How many are worked on at the same time, at most.
     pub max_concurrency: u32,
+    /// How many are worked on at the same time, as there are no more slices: among so many the rates of the source
+    /// are divided where each is a process of its own.
+    pub workers: u32,
 }
 
 /// The input of `fetch-page`, and its own output when there is more to fetch.
@@ -150,6 +170,13 @@ pub struct FetchPageInput {
     pub run: RunRef,
     /// What to fetch.
     pub slice: Slice,
+    /// Among how many processes that fetch at the same time the rates of the source are divided.
+    #[serde(default = "alone")]
+    pub workers: u32,
+}
+
+fn alone() -> u32 {
+    1
 }
 
 /// The output of `fetch-page`. Where the fetch stands is in the raw chunks; the state machine needs only the status.
@@ -159,6 +186,8 @@ pub struct FetchPageOutput {
     pub run: RunRef,
     /// The slice.
     pub slice: Slice,
+    /// Among how many the rates are divided, for the next call.
+    pub workers: u32,
     /// What is to happen next.
     pub status: FetchStatus,
     /// Seconds to wait before the next call; 0 unless the status is `wait`.
@@ -197,6 +226,11 @@ pub struct Fetched {
 }
 
 impl Fetched {
+    /// Answers stored, those without a thing among them.
+    pub fn answers(&self) -> u64 {
+        self.pages + self.missing
+    }
+
     /// Adds what another chunk or slice brought.
     pub fn add(&mut self, other: &Fetched) {
         self.chunks += other.chunks;

@@ -485,8 +485,33 @@ impl Source {
         request: &Request,
         answer: &Answer,
     ) -> Result<Turn, Fault> {
-        crate::depth::check(&answer.body, self.definition.limits.depth)?;
-        let facts = Facts::read(answer, &request.url, &resource.records, resource.form())?;
+        let (records, form) = (&resource.records, resource.form());
+        let depth = self.definition.limits.depth;
+        let facts = Facts::read(answer, &request.url, records, form, depth)?;
+        self.turn(resource, token, values, &facts)
+    }
+
+    /// What follows a page that was read before by another token's leave: its body is not checked once more.
+    pub fn next_again(
+        &self,
+        resource: &ResourceDefinition,
+        token: &PageToken,
+        values: &Values,
+        request: &Request,
+        answer: &Answer,
+    ) -> Result<Turn, Fault> {
+        let (records, form) = (&resource.records, resource.form());
+        let facts = Facts::read_again(answer, &request.url, records, form)?;
+        self.turn(resource, token, values, &facts)
+    }
+
+    fn turn(
+        &self,
+        resource: &ResourceDefinition,
+        token: &PageToken,
+        values: &Values,
+        facts: &Facts<'_>,
+    ) -> Result<Turn, Fault> {
         let bounds = Bounds {
             base: &self.base,
             credential: self.definition.auth.query_parameter(),
@@ -494,7 +519,7 @@ impl Source {
                 .max_pages
                 .unwrap_or(self.definition.limits.max_pages),
         };
-        let next = resource.paginate.next(token, &facts, values, &bounds)?;
+        let next = resource.paginate.next(token, facts, values, &bounds)?;
         Ok(Turn {
             records: facts.records,
             next,

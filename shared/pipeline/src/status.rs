@@ -107,18 +107,21 @@ impl WindowStatus {
 
     /// How long ago the entry changed, in its two largest units: `2d 3h`.
     pub fn age(&self) -> String {
-        let Some(seconds) = self.age_seconds else {
-            return "?".to_owned();
-        };
-        let rounding = SpanRound::new().largest(Unit::Day).days_are_24_hours();
-        match jiff::Span::new().seconds(seconds).round(rounding) {
-            Ok(span) => {
-                let shown = format!("{span:#}");
-                let parts: Vec<&str> = shown.split_whitespace().take(2).collect();
-                parts.join(" ")
-            }
-            Err(_) => format!("{seconds}s"),
+        self.age_seconds.map_or("?".to_owned(), age)
+    }
+}
+
+/// A length of time in its two largest units: `2d 3h`.
+pub fn age(seconds: i64) -> String {
+    let rounding = SpanRound::new().largest(Unit::Day).days_are_24_hours();
+    let span = jiff::Span::new().try_seconds(seconds);
+    match span.and_then(|span| span.round(rounding)) {
+        Ok(span) => {
+            let shown = format!("{span:#}");
+            let parts: Vec<&str> = shown.split_whitespace().take(2).collect();
+            parts.join(" ")
         }
+        Err(_) => format!("{seconds}s"),
     }
 }
 

@@ -51,7 +51,7 @@ impl<'a> Target<'a> {
         let Some(postgres) = &run.pipeline.definition.destinations.postgres else {
             return Ok(None);
         };
-        let Some(url) = env.secrets.optional(&postgres.url.secret) else {
+        let Some(url) = env.secrets.optional(&postgres.url.secret).await? else {
             return Ok(None);
         };
         let address = Address::read(&url)?;

@@ -40,7 +40,8 @@ pub async fn call<S: Step>(input: Value, env: &Env) -> Result<Value, Fault> {
             error.into_inner()
         ))
     })?;
-    let output = S::run(input, env).await?;
+    // Boxed, as what a step does is large and deep, and lies in whatever serves it.
+    let output = Box::pin(S::run(input, env)).await?;
     serde_json::to_value(output)
         .map_err(|error| Fault::bug(format!("the output of `{}` is no JSON: {error}", S::NAME)))
 }

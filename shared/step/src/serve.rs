@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use edge::env::{Env, MakeEngine};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use pipeline::fault::Fault;
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::{Step, call, telemetry};
 
@@ -47,16 +48,25 @@ pub fn serve<S: Step>(engine: Option<MakeEngine>) -> ExitCode {
 }
 
 async fn poll<S: Step>(env: &Env) -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let now = env.clock.now().into();
-        let env = env.until(deadline(event.context.deadline, now));
-        let answer = call::<S>(event.payload, &env).await;
-        if let Err(fault) = &answer {
-            tracing::error!(step = S::NAME, kind = fault.kind.name(), "{fault}");
-        }
-        answer.map_err(Answered)
-    }))
-    .await
+    let serving = service_fn(async |event: LambdaEvent<Value>| {
+        let span = telemetry::span(S::NAME, &event.context.request_id, &event.payload);
+        answer::<S>(event, env).instrument(span).await
+    });
+    Runtime::new(serving).run().await
+}
+
+async fn answer<S: Step>(event: LambdaEvent<Value>, env: &Env) -> Result<Value, Answered> {
+    let began = env.clock.elapsed();
+    let now = env.clock.now().into();
+    let env = env.until(deadline(event.context.deadline, now));
+    // In a box, or the future of a step within those of the runtime is too deep for the compiler.
+    let answer = Box::pin(call::<S>(event.payload, &env)).await;
+    let millis = (env.clock.elapsed() - began).as_millis() as u64;
+    match &answer {
+        Ok(answer) => tracing::info!(millis, status = answer["status"].as_str(), "answered"),
+        Err(fault) => tracing::error!(millis, kind = fault.kind.name(), "{fault}"),
+    }
+    answer.map_err(Answered)
 }
 
 /// The moment to stop at, from Lambda's deadline in epoch milliseconds. An emulator may send a span instead

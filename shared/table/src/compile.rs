@@ -17,7 +17,7 @@ use pipeline::template::Template;
 
 use crate::reference::{Index, References};
 use crate::schema::schema;
-use crate::shape::{ListId, RECORD, Shape, SlotId};
+use crate::shape::{ListId, RECORD, Shape, SlotId, Straight, Target};
 use crate::{Sinks, Sizes, Writer};
 
 /// The tables of one resource, ready to read its pages in one pass.
@@ -45,6 +45,10 @@ pub(crate) struct Plan {
     pub columns: Vec<ColumnPlan>,
     /// For each column how it is filled.
     pub ways: Vec<Way>,
+    /// All columns, by their number.
+    pub all: Vec<u16>,
+    /// Those that no value goes straight into.
+    pub others: Vec<u16>,
     pub filters: Vec<FilterPlan>,
     pub key: Vec<usize>,
     pub keeps_first: bool,
@@ -161,6 +165,7 @@ impl Compiled {
         }
         compiled.plan_extras(&tables);
         compiled.shape.finish();
+        compiled.straighten();
         Ok(compiled)
     }
 
@@ -219,7 +224,8 @@ impl Compiled {
                 is_plain: false,
                 is_looked_at: false,
                 required: column.required,
-                nulls_errors: column.on_error == OnError::Null,
+                // What is required is never null.
+                nulls_errors: column.on_error == OnError::Null && !column.required,
             });
         }
         let mut filters = Vec::new();
@@ -239,6 +245,8 @@ impl Compiled {
         Ok(Plan {
             name: name.clone(),
             ways: columns.iter().map(Way::of).collect(),
+            all: (0..columns.len() as u16).collect(),
+            others: Vec::new(),
             list,
             route: self.route(table),
             columns,
@@ -284,6 +292,37 @@ impl Compiled {
                     .then(|| self.shape.slot(list, path)),
             },
         })
+    }
+
+    /// When all places are known: which values go straight into a column. Only those of tables that keep the row of
+    /// every element, whatever its values.
+    fn straighten(&mut self) {
+        for (number, plan) in self.tables.iter_mut().enumerate() {
+            let keeps_all =
+                matches!(plan.route, Route::Every) && plan.filters.is_empty() && !plan.keeps_first;
+            for index in &plan.all {
+                let column = &plan.columns[usize::from(*index)];
+                let target = Target {
+                    table: number as u16,
+                    column: *index,
+                };
+                let goes = match column.place {
+                    Place::Own(slot) if keeps_all && column.is_plain => {
+                        let is_required = column.required;
+                        let straight = Straight {
+                            slot,
+                            target,
+                            is_required,
+                        };
+                        self.shape.straighten(plan.list, straight)
+                    }
+                    _ => false,
+                };
+                if !goes {
+                    plan.others.push(*index);
+                }
+            }
+        }
     }
 
     /// When all places are known: which members each column of the others leaves out.

@@ -19,10 +19,12 @@ use pipeline::table::origin::Origin;
 use pipeline::table::{Columns, TableDefinition};
 use serde::de::IgnoredAny;
 
+use crate::bad::Bad;
 use crate::number::{self, NoNumber};
-use crate::scan::{self, Bad, blanks};
-use crate::text::unescape;
+use crate::value;
 use crate::walk::{self, find};
+use json::blanks;
+use json::unescape;
 
 /// So many members of a table become columns.
 const COLUMNS: usize = 1000;
@@ -98,7 +100,7 @@ impl<'t> Inference<'t> {
 
     /// Reads one record and answers where it ends.
     fn record(&mut self, bytes: &[u8], start: usize) -> Result<usize, Bad> {
-        let end = scan::any(bytes, start)?;
+        let end = value::any(bytes, start)?;
         let Ok(record) = str::from_utf8(&bytes[start..end]) else {
             return Ok(end);
         };
@@ -316,7 +318,7 @@ fn members(record: &str) -> Option<Vec<(Cow<'_, str>, Kinds)>> {
     loop {
         let (key, colon) = key(record, at)?;
         at = blanks(bytes, colon + 1);
-        let end = scan::any(bytes, at).ok()?;
+        let end = value::any(bytes, at).ok()?;
         members.push((key, Kinds::of(record.get(at..end)?)));
         at = blanks(bytes, end);
         match bytes.get(at)? {
@@ -333,7 +335,7 @@ fn key(record: &str, at: usize) -> Option<(Cow<'_, str>, usize)> {
     if bytes.get(at) != Some(&b'"') {
         return None;
     }
-    let (end, escaped) = scan::text(bytes, at).ok()?;
+    let (end, escaped) = value::text(bytes, at).ok()?;
     let inner = record.get(at + 1..end - 1)?;
     let key = match escaped {
         true => Cow::Owned(unescape(inner)?),
@@ -347,7 +349,7 @@ fn key(record: &str, at: usize) -> Option<(Cow<'_, str>, usize)> {
 fn compared<'r>(record: &'r str, path: &Path) -> Option<Cow<'r, str>> {
     let bytes = record.as_bytes();
     let start = find(bytes, 0, path.segments()).ok()??;
-    let raw = record.get(start..scan::any(bytes, start).ok()?)?;
+    let raw = record.get(start..value::any(bytes, start).ok()?)?;
     let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
     match inner {
         Some(inner) if inner.contains('\\') => unescape(inner).map(Cow::Owned),

@@ -33,13 +33,15 @@
 //! assert_eq!(outcome.tables["gins"].parts[0].rows, 2);
 //! ```
 
+mod bad;
 mod chunk;
 mod column;
 mod compile;
 mod dictionary;
 mod encode;
+mod found;
 mod infer;
-mod lanes;
+mod key;
 mod misfit;
 mod number;
 mod pack;
@@ -49,10 +51,9 @@ mod row;
 mod scan;
 mod schema;
 mod shape;
-mod skip;
-mod text;
 mod time;
 mod usual;
+mod value;
 mod walk;
 mod writer;
 

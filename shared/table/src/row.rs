@@ -12,9 +12,11 @@ use pipeline::template::Unfilled;
 use crate::Sizes;
 use crate::column::{Column, Token};
 use crate::compile::{ColumnPlan, Place, Plan, Way};
+use crate::found::{Element, Found, Kind, Slot};
 use crate::misfit::Misfit;
-use crate::scan::{Element, Found, Kind, Slot};
-use crate::text::unescape;
+use crate::shape::Target;
+use json::is_json;
+use json::unescape;
 
 /// The rows of one table that are not yet encoded.
 #[derive(Debug)]
@@ -98,7 +100,6 @@ impl<'p> Source<'p> {
         }
     }
 
-    #[inline]
     fn token<'s>(
         &'s self,
         slot: Slot,
@@ -145,10 +146,8 @@ fn unescaped(escaped: &str) -> Result<String, Misfit> {
     Ok(text)
 }
 
-/// JSON that was stepped over is looked at closely before anything is made of it.
 fn valid(raw: &str) -> Result<&str, Misfit> {
-    let checked: Result<serde::de::IgnoredAny, _> = serde_json::from_str(raw);
-    checked.map(|_| raw).map_err(|_| Misfit::BadJson)
+    is_json(raw).then_some(raw).ok_or(Misfit::BadJson)
 }
 
 impl Rows {
@@ -194,6 +193,13 @@ impl Rows {
         texts + self.rows * self.row_bytes
     }
 
+    /// About how many bytes the rows before the record in hand take.
+    fn bytes_before(&self) -> usize {
+        let texts = self.columns.iter();
+        let texts: usize = texts.map(|column| column.text_bytes_of(self.rows)).sum();
+        texts + self.rows * self.row_bytes
+    }
+
     /// Whether they are to be encoded. Texts are added up only now and then: a record that could matter is seen by
     /// its own length.
     #[inline]
@@ -211,14 +217,49 @@ impl Rows {
         self.record.first_row = self.rows;
     }
 
-    /// Adds the rows of a record; `keep` or `reject` has to follow.
+    /// The column that a value goes straight into.
+    #[inline(always)]
+    pub fn column(&mut self, target: Target) -> &mut Column {
+        &mut self.columns[usize::from(target.column)]
+    }
+
+    /// Puts a value straight into its column, of whatever kind and layout. Answers whether it fits.
+    pub fn push_straight(&mut self, target: Target, source: Source<'_>, slot: Slot) -> bool {
+        let column = &mut self.columns[usize::from(target.column)];
+        if source.push_usual(slot, column) {
+            return true;
+        }
+        let token = source.token(slot, column.kind(), &mut self.scratch);
+        token.and_then(|token| column.push(token)).is_ok()
+    }
+
+    /// Forgets all rows; the memory is kept for the next ones.
+    pub fn forget(&mut self) {
+        self.truncate(0);
+    }
+
+    /// Takes back what went straight into columns.
+    pub fn take_back(&mut self) {
+        self.truncate(self.rows);
+    }
+
+    /// Adds the rows of a record, of which all that goes straight into a column is there already, or nothing;
+    /// `keep` or `reject` has to follow.
     pub fn add(
         &mut self,
         plan: &Plan,
         found: &Found,
         source: Source<'_>,
+        is_straight: bool,
         limit: usize,
     ) -> Result<(), Failure> {
+        let mut columns = &plan.others;
+        if !is_straight {
+            columns = &plan.all;
+            if plan.others.len() < plan.all.len() {
+                self.take_back();
+            }
+        }
         let list = &found.lists[usize::from(plan.list)];
         if list.blocked.is_some() {
             return Err(Failure {
@@ -229,11 +270,11 @@ impl Rows {
         }
         let before = match list.elements.len() {
             0..64 => 0,
-            _ => self.bytes(),
+            _ => self.bytes_before(),
         };
         for (number, element) in list.elements.iter().enumerate() {
             self.record.parsed += 1;
-            self.add_row(plan, found, source, number as u32, *element)?;
+            self.add_row(plan, columns, found, source, number as u32, *element)?;
             // Many elements may each repeat a long text of their record.
             if number % 64 == 63 && self.bytes() - before > limit {
                 return Err(Failure {
@@ -250,6 +291,7 @@ impl Rows {
     fn add_row(
         &mut self,
         plan: &Plan,
+        columns: &[u16],
         found: &Found,
         source: Source<'_>,
         number: u32,
@@ -258,7 +300,8 @@ impl Rows {
         let nulled = self.record.nulled.len();
         let unmatched = self.record.unmatched.len();
         let own = found.slots_of(element);
-        for index in 0..plan.columns.len() {
+        for index in columns {
+            let index = usize::from(*index);
             // Nearly all values are of the usual kind and layout.
             let column = &mut self.columns[index];
             let slot = match plan.ways[index] {

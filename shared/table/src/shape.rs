@@ -3,13 +3,41 @@
 use pipeline::path::{Path, Segment};
 use pipeline::table::each::Each;
 
-use crate::scan::Kind;
+use crate::found::Kind;
 
 /// Where a value of a record or of a list's element is kept while its record is read.
 pub(crate) type SlotId = u16;
 /// A list whose elements become rows; 0 is the record itself, a list of one.
 pub(crate) type ListId = u16;
 pub(crate) type NodeId = u32;
+
+/// The column into which a value goes straight from the record, by its places among tables and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub table: u16,
+    pub column: u16,
+}
+
+impl List {
+    fn go_straight(&mut self, straight: Straight) {
+        let slot = usize::from(straight.slot);
+        if self.targets.len() <= slot {
+            self.targets.resize(slot + 1, None);
+        }
+        self.targets[slot] = Some(straight.target);
+        if straight.is_required {
+            self.required.push(straight.slot);
+        }
+    }
+}
+
+/// A value that goes straight into a column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Straight {
+    pub slot: SlotId,
+    pub target: Target,
+    pub is_required: bool,
+}
 
 /// The list of one that is the record itself.
 pub(crate) const RECORD: ListId = 0;
@@ -26,6 +54,8 @@ pub(crate) struct Shape {
 pub(crate) struct Node {
     /// Where its value is kept. Only what is reached without a key can go without.
     pub slot: Option<SlotId>,
+    /// The column that its value goes straight into.
+    pub target: Option<Target>,
     /// The wanted members, if it is an object.
     pub members: Vec<Member>,
     /// The members' numbers, sorted by key.
@@ -59,6 +89,10 @@ pub(crate) struct List {
     pub path: Path,
     /// Whether it is found again in its own elements.
     pub is_tree: bool,
+    /// For each slot of an element the column that its value goes straight into.
+    pub targets: Vec<Option<Target>>,
+    /// The slots among them that may not be empty.
+    pub required: Vec<SlotId>,
 }
 
 impl Node {
@@ -116,6 +150,8 @@ impl Shape {
             parent: RECORD,
             path: Path::root(),
             is_tree: false,
+            targets: Vec::new(),
+            required: Vec::new(),
         };
         Shape {
             nodes: vec![Node::new()],
@@ -149,6 +185,8 @@ impl Shape {
             parent,
             path: path.clone(),
             is_tree,
+            targets: Vec::new(),
+            required: Vec::new(),
         });
         let start = self.lists[parent as usize].element;
         let holder = self.node(start, path);
@@ -196,6 +234,37 @@ impl Shape {
                 open.extend(members);
             }
         }
+    }
+
+    /// Lets the value of a slot go straight into a column. Only what is reached by its key can, as a whole, and once.
+    pub fn straighten(&mut self, list: ListId, straight: Straight) -> bool {
+        let list = usize::from(list);
+        if self.lists[list].is_tree {
+            return false;
+        }
+        let mut open = vec![self.lists[list].element];
+        while let Some(id) = open.pop() {
+            let node = &self.nodes[id as usize];
+            open.extend(node.items.iter().map(|(_, item)| *item));
+            for member in node
+                .members
+                .iter()
+                .map(|member| member.node)
+                .collect::<Vec<_>>()
+            {
+                let child = &mut self.nodes[member as usize];
+                if child.slot == Some(straight.slot) {
+                    let is_free = child.is_leaf && child.target.is_none();
+                    if is_free {
+                        child.target = Some(straight.target);
+                        self.lists[list].go_straight(straight);
+                    }
+                    return is_free;
+                }
+                open.push(member);
+            }
+        }
+        false
     }
 
     fn node(&mut self, start: NodeId, path: &Path) -> NodeId {

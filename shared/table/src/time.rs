@@ -7,7 +7,6 @@ use pipeline::table::column_type::ColumnType;
 use pipeline::table::time::{TimeFormat, Timezone};
 
 use crate::misfit::Misfit;
-use crate::usual;
 
 pub(crate) const MICROS_A_SECOND: i64 = 1_000_000;
 pub(crate) const MICROS_A_DAY: i64 = 86_400 * MICROS_A_SECOND;
@@ -94,10 +93,10 @@ impl Clock {
         matches!(self.formats.first(), Some(TimeFormat::Iso))
     }
 
-    /// A timestamp in a usual layout that fits the column.
+    /// The instant of a local time and its offset, if no time zone has to be asked.
     #[inline(always)]
-    pub fn usual_timestamp(&self, text: &[u8]) -> Option<i64> {
-        match (usual::moment(text)?, &self.timezone) {
+    pub fn instant(&self, moment: (i64, Option<i32>)) -> Option<i64> {
+        match (moment, &self.timezone) {
             ((_, Some(_)), Some(Timezone::None)) => None,
             ((local, Some(offset)), _) => Some(local - i64::from(offset) * MICROS_A_SECOND),
             ((local, None), Some(Timezone::None)) => Some(local),
@@ -285,18 +284,31 @@ fn pair(tens: u8, ones: u8) -> Option<u8> {
 #[inline]
 pub(crate) fn days(year: i32, month: u8, day: u8) -> Option<i32> {
     const LENGTHS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = *LENGTHS.get(usize::from(month).wrapping_sub(1))?;
-    let length = length + u8::from(month == 2 && is_leap);
-    if year < 1 || day == 0 || day > length {
+    /// The days before each month, of a year that begins in March, less those up to 1970.
+    const BEFORE: [i32; 12] = {
+        let mut before = [0; 12];
+        let mut month = 0;
+        while month < 12 {
+            before[month] = (153 * ((month as i32 + 10) % 12) + 2) / 5 - 719_469;
+            month += 1;
+        }
+        before
+    };
+    let place = usize::from(month).wrapping_sub(1);
+    let length = *LENGTHS.get(place)?;
+    if year < 1 || day == 0 || day > length && !is_leap_day(year, month, day) {
         return None;
     }
     // Years that begin in March put the leap day last, so the months before it have fixed lengths.
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let march_month = (i32::from(month) + 9) % 12;
-    let day_of_year = (153 * march_month + 2) / 5 + i32::from(day) - 1;
-    let era_days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400;
-    Some(era_days + day_of_year - 719_468)
+    let shifted = (year - i32::from(month <= 2)) as u32;
+    let century = shifted / 100;
+    let days = 365 * shifted + shifted / 4 - century + century / 4;
+    Some(days as i32 + BEFORE[place] + i32::from(day))
+}
+
+#[cold]
+fn is_leap_day(year: i32, month: u8, day: u8) -> bool {
+    month == 2 && day == 29 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The layouts that values usually have, converted without detours. Every function answers none for what it does
 //! not know, right or wrong: then the way that knows all layouts has the say.
 
-use crate::lanes::Lanes;
+use crate::found::LONGEST;
 use crate::time::{MICROS_A_DAY, MICROS_A_SECOND, days};
+use json::{Lanes, chunk};
 
 /// Adds the bytes from `start` to `end`: short ones by copying a fixed number and cutting it back, which needs no call.
 #[inline(always)]
@@ -16,6 +17,54 @@ pub(crate) fn append(text: &mut Vec<u8>, bytes: &[u8], start: usize, end: usize)
         }
         _ => text.extend_from_slice(&bytes[start..end]),
     }
+}
+
+/// Adds the text that begins at `start`, behind its quote, and answers where it ends, its other quote included. None if
+/// it has escapes, or control characters, or stands near the end of the page.
+#[inline(always)]
+pub(crate) fn copy(text: &mut Vec<u8>, bytes: &[u8], start: usize) -> Option<usize> {
+    let chunk: &[u8; 32] = chunk(bytes, start)?;
+    let stops = Lanes::stop_text_of(chunk);
+    if stops == 0 {
+        return copy_long(text, bytes, start, chunk);
+    }
+    let length = stops.trailing_zeros() as usize;
+    if chunk[length % 32] != b'"' {
+        return None;
+    }
+    // A fixed number is copied and cut back, which needs no call.
+    let end = text.len() + length;
+    text.extend_from_slice(chunk);
+    text.truncate(end);
+    Some(start + length + 1)
+}
+
+#[inline(never)]
+fn copy_long(text: &mut Vec<u8>, bytes: &[u8], start: usize, head: &[u8; 32]) -> Option<usize> {
+    let mut end = start + 32;
+    loop {
+        let chunk: &[u8; 32] = chunk(bytes, end)?;
+        let stops = Lanes::stop_text_of(chunk);
+        if stops == 0 {
+            end += 32;
+            continue;
+        }
+        let length = stops.trailing_zeros() as usize;
+        end += length;
+        if end - start < 64 && chunk[length % 32] == b'"' {
+            let length = text.len() + end - start;
+            text.extend_from_slice(head);
+            text.extend_from_slice(chunk);
+            text.truncate(length);
+            return Some(end + 1);
+        }
+        break;
+    }
+    if bytes.get(end) != Some(&b'"') || end - start >= LONGEST - 2 {
+        return None;
+    }
+    text.extend_from_slice(&bytes[start..end]);
+    Some(end + 1)
 }
 
 /// A whole number of at most 16 digits without leading zeros.
@@ -105,36 +154,32 @@ pub(crate) fn decimal(
 /// A double of at most 15 digits without exponent: its digits and a power of ten, both held exactly by a double,
 /// have an exactly rounded quotient (Clinger, "How to read floating point numbers accurately", 1990).
 #[inline(always)]
-pub(crate) fn double(bytes: &[u8]) -> Option<f64> {
-    const TENS: [f64; 16] = [
+pub(crate) fn double(bytes: &[u8], start: usize, end: usize) -> Option<f64> {
+    const UNITS: [f64; 16] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
     ];
-    let (is_negative, unsigned) = match bytes {
-        [b'-', unsigned @ ..] => (true, unsigned),
-        _ => (false, bytes),
-    };
-    if unsigned.len() > 16 {
+    let is_negative = bytes[start] == b'-';
+    let start = start + usize::from(is_negative);
+    if end - start > 16 {
         return None;
     }
-    let mut number = 0i64;
-    let mut point = unsigned.len();
-    for (index, byte) in unsigned.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            number = number * 10 + i64::from(digit);
-        } else if *byte == b'.' && point == unsigned.len() {
-            point = index;
-        } else {
-            return None;
-        }
+    let points = Lanes::at(bytes, start)?.are(b'.') & !(!0 << (end - start));
+    let mut number;
+    let mut fraction = 0;
+    let mut point = end;
+    if points == 0 {
+        number = digits(bytes, start, end)?;
+    } else {
+        point = start + points.trailing_zeros() as usize;
+        fraction = end - point - 1;
+        number = digits(bytes, start, point)? * TENS.get(fraction)?;
+        number += digits(bytes, point + 1, end)?;
     }
-    let fraction = (unsigned.len() - point).saturating_sub(1);
-    let is_bare = point == 0 || point + 1 == unsigned.len();
-    let is_padded = point > 1 && unsigned[0] == b'0';
-    if is_bare || is_padded || number >= 1_000_000_000_000_000 {
+    let is_padded = bytes[start] == b'0' && point - start > 1;
+    if is_padded || number >= 1_000_000_000_000_000 {
         return None;
     }
-    let number = number as f64 / TENS.get(fraction)?;
+    let number = number as f64 / UNITS.get(fraction)?;
     Some(if is_negative { -number } else { number })
 }
 
@@ -145,6 +190,16 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
     let mut padded = *b"0000-00-00T00:00";
     padded[..10].copy_from_slice(text);
     Some(minute(&padded)?.0)
+}
+
+/// `2024-03-26` and a quote as days since 1970.
+#[inline(always)]
+pub(crate) fn date_at(bytes: &[u8], start: usize) -> Option<i32> {
+    let text: &[u8; 16] = chunk(bytes, start)?;
+    if text[10] != b'"' {
+        return None;
+    }
+    date(&text[..10])
 }
 
 /// The days since 1970 and the minutes since midnight of `2024-03-26T09:30`.
@@ -196,6 +251,36 @@ pub(crate) fn moment(text: &[u8]) -> Option<(i64, Option<i32>)> {
     Some((micros, offset))
 }
 
+/// The same where the text begins behind its quote, with seconds; and the length up to its other quote, which is
+/// included.
+#[inline(always)]
+pub(crate) fn moment_at(bytes: &[u8], start: usize) -> Option<((i64, Option<i32>), usize)> {
+    const FLOOR: &[u8; 16] = b":00.000+00:00\"\0\0";
+    const LIMITS: &[u8; 16] = &[0, 5, 9, 0, 9, 9, 9, 2, 2, 9, 0, 5, 9, 0, 255, 255];
+    let text: &[u8; 32] = chunk(bytes, start)?;
+    let (head, tail) = text.split_first_chunk::<16>()?;
+    let tail: &[u8; 16] = tail.first_chunk()?;
+    let (day, minute) = minute(head)?;
+    let (above, within) = Lanes::of(tail).above_where(FLOOR, LIMITS);
+    let [_, s1, s2, _, f1, f2, f3, sign, h1, h2, _, m1, m2, ..] = above.map(i64::from);
+    let (millis, offset, length) = if within == 0xffff && sign != 1 && h1 * 10 + h2 < 24 {
+        let offset = ((h1 * 10 + h2) * 3600 + (m1 * 10 + m2) * 60) as i32;
+        let offset = if sign == 2 { -offset } else { offset };
+        (f1 * 100 + f2 * 10 + f3, Some(offset), 30)
+    } else if within & 0x7f == 0x7f && tail[7..9] == *b"Z\"" {
+        (f1 * 100 + f2 * 10 + f3, Some(0), 25)
+    } else if within & 7 == 7 && tail[3..5] == *b"Z\"" {
+        (0, Some(0), 21)
+    } else if within & 7 == 7 && tail[3] == b'"' {
+        (0, None, 20)
+    } else {
+        return None;
+    };
+    let seconds = minute * 60 + s1 * 10 + s2;
+    let micros = i64::from(day) * MICROS_A_DAY + seconds * MICROS_A_SECOND + millis * 1000;
+    Some(((micros, offset), length))
+}
+
 #[inline(always)]
 fn digit(byte: u8) -> Option<i64> {
     let digit = byte.wrapping_sub(b'0');
@@ -216,7 +301,8 @@ mod tests {
 
     /// Values stand somewhere in a page.
     fn in_page(text: &str) -> (Vec<u8>, usize, usize) {
-        let page = format!(r#"{{"a":1234567890123,"b":{text},"c":"34567890123456789"}}"#);
+        let after = "9".repeat(64);
+        let page = format!(r#"{{"a":1234567890123,"b":{text},"c":"{after}"}}"#);
         (page.into_bytes(), 23, 23 + text.len())
     }
 
@@ -244,7 +330,7 @@ mod tests {
                     prop_assert_eq!(number::decimal(&text, 12, 2, false), Ok(i128::from(found)));
                 }
             }
-            if let Some(found) = double(text.as_bytes()) {
+            if !text.is_empty() && let Some(found) = double(&page, start, end) {
                 let other = number::double(&text, false).expect("a double");
                 prop_assert_eq!(found.to_bits(), other.to_bits());
             }
@@ -257,8 +343,29 @@ mod tests {
             if let Some(found) = moment(text.as_bytes()) {
                 prop_assert_eq!(crate::time::iso_parts(&text), Some(found));
             }
+            let (page, start, _) = in_page(&format!("\"{text}\""));
+            if let Some((found, length)) = moment_at(&page, start + 1) {
+                prop_assert_eq!(length, text.len() + 1);
+                prop_assert_eq!(crate::time::iso_parts(&text), Some(found));
+            }
             if let Some(found) = date(&text.as_bytes()[..10]) {
                 prop_assert_eq!(crate::time::iso_date(&text.as_bytes()[..10]), Some(found));
+            }
+        }
+
+        #[test]
+        fn a_text_is_copied_up_to_its_quote(before in "[a-z]{0,9}", text in "[a-zé\\\\\t]{0,80}") {
+            let (page, start, _) = in_page(&format!("\"{text}\""));
+            let mut copied = before.clone().into_bytes();
+            match copy(&mut copied, &page, start + 1) {
+                Some(end) => {
+                    prop_assert_eq!(end, start + text.len() + 2);
+                    prop_assert_eq!(copied, format!("{before}{text}").into_bytes());
+                }
+                None => {
+                    prop_assert_eq!(copied, before.into_bytes());
+                    prop_assert!(text.contains(['\\', '\t']), "{}", text);
+                }
             }
         }
 

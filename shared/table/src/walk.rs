@@ -2,9 +2,11 @@
 
 use pipeline::path::{Path, Segment};
 
+use crate::bad::{Bad, Reason};
 use crate::reject::push_pointer;
-use crate::scan::{self, Bad, Reason, blanks};
-use crate::text::unescape;
+use crate::value;
+use json::blanks;
+use json::unescape;
 
 /// Calls `read` for each record of a page: with the JSON pointer of what holds the records, the record's position
 /// in its list (none for a value that is one record) and its start. It has to answer the record's end.
@@ -13,6 +15,10 @@ pub(crate) fn records<E: From<Bad>>(
     paths: &[Path],
     read: &mut impl FnMut(&str, Option<u64>, usize) -> Result<usize, E>,
 ) -> Result<(), E> {
+    // Places are numbers of 32 bits.
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(Bad::at(0, Reason::PageTooLong).into());
+    }
     let start = blanks(bytes, 0);
     let path = chosen(bytes, start, paths)?;
     let mut walk = Walk {
@@ -69,7 +75,7 @@ impl<R> Walk<'_, R> {
                 }
                 self.follow(member.start, rest)?
             } else {
-                scan::any(self.bytes, member.start)?
+                value::any(self.bytes, member.start)?
             };
         }
         if !reached {
@@ -86,7 +92,7 @@ impl<R> Walk<'_, R> {
         let bytes = self.bytes;
         match bytes.get(start) {
             Some(b'[') => {}
-            Some(b'n') => return Ok(scan::any(bytes, start)?),
+            Some(b'n') => return Ok(value::any(bytes, start)?),
             Some(b'{') => return (self.read)(&self.holder, None, start),
             _ => {
                 return Err(Bad::at(start, Reason::NoRecords).into());
@@ -126,7 +132,7 @@ pub(crate) fn find(bytes: &[u8], start: usize, segments: &[Segment]) -> Result<O
         if member.is_wanted {
             return find(bytes, member.start, rest);
         }
-        members.at = scan::any(bytes, member.start)?;
+        members.at = value::any(bytes, member.start)?;
     }
     Ok(None)
 }
@@ -205,7 +211,7 @@ impl<'b, 's> Members<'b, 's> {
         if self.bytes.get(at) != Some(&b'"') {
             return Err(Bad::at(at, Reason::NoKey));
         }
-        let (end, escaped) = scan::text(self.bytes, at)?;
+        let (end, escaped) = value::text(self.bytes, at)?;
         let key = &self.bytes[at + 1..end - 1];
         let is_wanted = if escaped {
             let key = str::from_utf8(key).ok().and_then(unescape);

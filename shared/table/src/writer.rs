@@ -9,13 +9,15 @@ use pipeline::name::Name;
 use pipeline::path::{Path, Segment};
 use serde::Serialize;
 
+use crate::bad::Bad;
 use crate::compile::{Compiled, Place, Plan, Route};
 use crate::encode::{Encoder, Part};
+use crate::found::Found;
 use crate::reject::{Reject, push_pointer};
 use crate::row::{self, Failure, Rows, Source};
-use crate::scan::{self, Bad, Found, Reason, Scanner};
+use crate::scan::{Read, Scanner};
 use crate::shape::RECORD;
-use crate::walk;
+use crate::{value, walk};
 
 /// How large things may become.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +71,8 @@ pub struct Writer<'c, S: Sinks> {
     sinks: S,
     scanner: Scanner,
     found: Found,
+    /// Of each table the rows that are not yet encoded.
+    rows: Vec<Rows>,
     tables: Vec<Table<S::Part>>,
     counts: RecordCounts,
     /// Up to where the page is told into records.
@@ -76,7 +80,6 @@ pub struct Writer<'c, S: Sinks> {
 }
 
 struct Table<P: Write + Send + 'static> {
-    rows: Rows,
     encoder: Encoder<P>,
     /// Whether it takes the record in hand.
     takes: bool,
@@ -153,7 +156,6 @@ impl Spot<'_> {
 impl<'c, S: Sinks> Writer<'c, S> {
     pub(crate) fn new(compiled: &'c Compiled, sizes: Sizes, sinks: S) -> Self {
         let table = |plan: &Plan| Table {
-            rows: Rows::new(plan),
             encoder: Encoder::new(plan.schema.clone(), sizes),
             takes: false,
         };
@@ -163,6 +165,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             sinks,
             scanner: Scanner::new(&compiled.shape),
             found: Found::new(&compiled.shape),
+            rows: compiled.tables.iter().map(Rows::new).collect(),
             tables: compiled.tables.iter().map(table).collect(),
             counts: RecordCounts::default(),
             told: 0,
@@ -196,10 +199,16 @@ impl<'c, S: Sinks> Writer<'c, S> {
     /// # Errors
     /// `BadDefinition` where a column refers to something unknown.
     pub fn tell(&mut self, value: impl Fn(&str) -> Option<String>) -> Result<(), Fault> {
-        for (plan, table) in self.compiled.tables.iter().zip(&mut self.tables) {
-            table.rows.tell(plan, &value)?;
+        for (plan, rows) in self.compiled.tables.iter().zip(&mut self.rows) {
+            rows.tell(plan, &value)?;
         }
         Ok(())
+    }
+
+    /// Forgets the rows that are not yet encoded. What is left does not balance: this is for measuring alone.
+    #[doc(hidden)]
+    pub fn forget(&mut self) {
+        self.rows.iter_mut().for_each(Rows::forget);
     }
 
     /// Encodes what is left and closes all parts.
@@ -212,8 +221,9 @@ impl<'c, S: Sinks> Writer<'c, S> {
         }
         let mut tables = IndexMap::new();
         let mut balance = self.counts.balance();
-        for (plan, table) in self.compiled.tables.iter().zip(self.tables) {
-            let counts = table.rows.counts;
+        let tables_of = self.tables.into_iter().zip(self.rows);
+        for (plan, (table, rows)) in self.compiled.tables.iter().zip(tables_of) {
+            let counts = rows.counts;
             let parts = table.encoder.finish()?;
             let written: u64 = parts.iter().map(|part| part.rows).sum();
             balance &= counts.balance() && counts.kept == written;
@@ -230,9 +240,6 @@ impl<'c, S: Sinks> Writer<'c, S> {
     }
 
     fn read(&mut self, page: Page<'_>, before: u64) -> Result<(), Stop> {
-        if u32::try_from(page.bytes.len()).is_err() {
-            return Err(Bad::at(0, Reason::PageTooLong).into());
-        }
         let paths = &self.compiled.records;
         walk::records(page.bytes, paths, &mut |holder, position, start| {
             let spot = Spot {
@@ -251,20 +258,24 @@ impl<'c, S: Sinks> Writer<'c, S> {
     fn record(&mut self, page: Page<'_>, spot: &Spot<'_>) -> Result<usize, Stop> {
         let start = spot.start;
         let shape = &self.compiled.shape;
+        let text = page.text.map(|text| Source { text, start: 0 });
+        let (found, rows) = (&mut self.found, &mut self.rows);
         let scanned = self
             .scanner
-            .record(shape, page.bytes, start, &mut self.found);
-        let end = match scanned {
-            Ok(end) => end,
+            .record(shape, page.bytes, text, start, found, rows);
+        let read = match scanned {
+            Ok(read) => read,
             Err(bad) => {
+                self.rows.iter_mut().for_each(Rows::take_back);
                 // Where the brackets balance the next record can still be found.
-                let end = scan::any(page.bytes, start).map_err(|_| bad)?;
+                let end = value::any(page.bytes, start).map_err(|_| bad)?;
                 self.unparsable(page, spot, end, &bad.reason.to_string())?;
                 return Ok(end);
             }
         };
-        let source = match page.text {
-            Some(text) => Source { text, start: 0 },
+        let end = read.end;
+        let source = match text {
+            Some(source) => source,
             None => match str::from_utf8(&page.bytes[start..end]) {
                 Ok(text) => Source { text, start },
                 Err(_) => {
@@ -278,7 +289,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             return Ok(end);
         }
         self.counts.records += 1;
-        self.route(page, spot, source, end)?;
+        self.route(page, spot, source, read)?;
         Ok(end)
     }
 
@@ -293,6 +304,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         end: usize,
         reason: &str,
     ) -> Result<(), Fault> {
+        self.rows.iter_mut().for_each(Rows::take_back);
         self.counts.records += 1;
         self.counts.unparsable += 1;
         self.set_aside(page, spot, end, None, spot.pointer(), reason.to_owned())
@@ -348,7 +360,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         page: Page<'_>,
         spot: &Spot<'_>,
         source: Source<'_>,
-        end: usize,
+        read: Read,
     ) -> Result<(), Fault> {
         let compiled = self.compiled;
         let mut taken = false;
@@ -371,7 +383,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         }
         if taken {
             self.counts.routed += 1;
-            return self.type_record(page, spot, source, end);
+            return self.type_record(page, spot, source, read);
         }
         if compiled.ignores_unrouted {
             self.counts.ignored += 1;
@@ -379,7 +391,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         }
         self.counts.unrouted += 1;
         let reason = self.unrouted_reason(source);
-        self.set_aside(page, spot, end, None, spot.pointer(), reason)
+        self.set_aside(page, spot, read.end, None, spot.pointer(), reason)
     }
 
     fn unrouted_reason(&self, source: Source<'_>) -> String {
@@ -404,20 +416,19 @@ impl<'c, S: Sinks> Writer<'c, S> {
         page: Page<'_>,
         spot: &Spot<'_>,
         source: Source<'_>,
-        end: usize,
+        read: Read,
     ) -> Result<(), Fault> {
+        let Read { end, is_straight } = read;
         let compiled = self.compiled;
         let limit = self.sizes.record_bytes;
         let mut failure = None;
-        for table in self.tables.iter_mut().filter(|table| table.takes) {
-            table.rows.begin();
-        }
+        self.rows.iter_mut().for_each(Rows::begin);
         for (index, plan) in compiled.tables.iter().enumerate() {
-            let table = &mut self.tables[index];
-            if !table.takes {
+            if !self.tables[index].takes {
                 continue;
             }
-            if let Err(failed) = table.rows.add(plan, &self.found, source, limit) {
+            let rows = &mut self.rows[index];
+            if let Err(failed) = rows.add(plan, &self.found, source, is_straight, limit) {
                 failure = Some((index, failed));
                 break;
             }
@@ -427,7 +438,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
         }
         for index in 0..self.tables.len() {
             if self.tables[index].takes {
-                self.tables[index].rows.keep(&compiled.tables[index]);
+                self.rows[index].keep(&compiled.tables[index]);
                 self.encode_if_full(index, end - spot.start)?;
             }
         }
@@ -451,16 +462,16 @@ impl<'c, S: Sinks> Writer<'c, S> {
             None => reason.to_owned(),
         };
         let class = named(&failure.misfit.class());
-        for (index, (plan, table)) in compiled.tables.iter().zip(&mut self.tables).enumerate() {
-            if !table.takes {
+        for (index, (plan, rows)) in compiled.tables.iter().zip(&mut self.rows).enumerate() {
+            if !self.tables[index].takes {
                 continue;
             }
             let elements = self.found.lists[usize::from(plan.list)].elements.len() as u64;
             if index == failed {
-                table.rows.reject(&class, elements.max(1));
+                rows.reject(&class, elements.max(1));
             } else {
                 let reason = format!("with its record in {}", compiled.tables[failed].name);
-                table.rows.reject(&reason, elements);
+                rows.reject(&reason, elements);
             }
         }
         let pointer = self.value_pointer(spot, plan, failure);
@@ -504,8 +515,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
 
     #[inline]
     fn encode_if_full(&mut self, index: usize, record: usize) -> Result<(), Fault> {
-        let rows = &mut self.tables[index].rows;
-        if rows.is_full(&self.sizes, record) {
+        if self.rows[index].is_full(&self.sizes, record) {
             return self.encode(index);
         }
         Ok(())
@@ -513,7 +523,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
 
     fn encode(&mut self, index: usize) -> Result<(), Fault> {
         let plan = &self.compiled.tables[index];
-        let Table { rows, encoder, .. } = &mut self.tables[index];
+        let (rows, encoder) = (&mut self.rows[index], &mut self.tables[index].encoder);
         if rows.len() == 0 {
             return Ok(());
         }

@@ -1,1 +1,1 @@
-"""Tests of the emulator itself: what it promises is what AWS documents, so that tests that lean on it mean something."""
+"""Tests of the emulator itself: it promises what AWS documents, so that what leans on it means something."""

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 from botocore.exceptions import ClientError
+
 from emulator.server import Emulator
 from world.clients import client, until
 from world.postgres import Postgres
@@ -19,6 +20,7 @@ def emulator() -> Emulator:
     """The emulator; it ends with the process."""
     made = Emulator(postgres=postgres().dsn)
     made.start()
+    atexit.register(made.stop)
     return made
 
 

@@ -68,6 +68,30 @@ class Reading(Case):
         }.items():
             self.assertIn(code, self.failure(sql), sql)
 
+    def test_types_are_not_coerced(self) -> None:
+        self.parquet("t/a.parquet", id=[1], name=["x"])
+        self.table("t", COLUMNS, f"s3://{self.bucket}/t/")
+        for wrong in (
+            "name = 1",
+            "id = '1'",
+            "id IN (1, '2')",
+            "DATE '2026-01-01' = '2026-01-01'",
+            "name BETWEEN 1 AND 2",
+            "name || id = 'x1'",
+            "EXISTS (SELECT 1 FROM t AS u WHERE u.id = t.name)",
+        ):
+            self.assertRegex(self.failure(f"SELECT 1 AS x FROM t WHERE {wrong}"), "TYPE_MISMATCH|FUNCTION", wrong)
+        for right in (
+            "id = 1.5",
+            "name = 'x'",
+            "name || CAST(id AS varchar) = 'x1'",
+            "DATE '2026-01-01' < TIMESTAMP '2026-01-01 10:00:00'",
+            "id IN (SELECT max(id) FROM t)",
+            "(id = 1) = true",
+            "coalesce(name, 'y') = 'x'",
+        ):
+            self.query(f"SELECT 1 AS x FROM t WHERE {right}")
+
 
 class Making(Case):
     def ctas(self, name: str, query: str, **properties: str) -> str:
@@ -97,7 +121,9 @@ class Making(Case):
         days = "SELECT 1 AS a, CAST(d AS varchar) AS d FROM UNNEST(sequence(1, {})) AS t(d)"
         parted = {"partitioned_by": "ARRAY['d']"}
         self.assertIn("HIVE_TOO_MANY_OPEN", self.failure(self.ctas("made", days.format(101), **parted)))
-        self.assertEqual(self.ended(self.start(self.ctas("fits", days.format(100), **parted)))["Status"]["State"], "SUCCEEDED")
+        self.assertEqual(
+            self.ended(self.start(self.ctas("fits", days.format(100), **parted)))["Status"]["State"], "SUCCEEDED"
+        )
         self.assertEqual(self.query("SELECT count(*) AS n FROM fits"), [["100"]])
 
     def test_columns_have_names_and_types(self) -> None:

@@ -75,7 +75,10 @@ class Partitions(Case):
         self.table("t", COLUMNS, f"s3://{self.bucket}/t/", keys={"day": "date"})
 
     def partition(self, *values: str) -> dict[str, object]:
-        return {"Values": list(values), "StorageDescriptor": self.storage(COLUMNS, f"s3://{self.bucket}/t/{values[0]}/")}
+        return {
+            "Values": list(values),
+            "StorageDescriptor": self.storage(COLUMNS, f"s3://{self.bucket}/t/{values[0]}/"),
+        }
 
     def create(self, *partitions: dict[str, object]) -> list[dict[str, object]]:
         made = self.glue.batch_create_partition(

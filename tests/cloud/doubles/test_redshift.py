@@ -47,7 +47,9 @@ class Warehouse(Case):
 
     def rows(self, sql: str, **options: Any) -> list[list[Any]]:
         found = self.redshift.get_statement_result(Id=self.ok(sql, **options)["Id"])
-        return [[None if "isNull" in value else next(iter(value.values())) for value in row] for row in found["Records"]]
+        return [
+            [None if "isNull" in value else next(iter(value.values())) for value in row] for row in found["Records"]
+        ]
 
 
 class Calls(Warehouse):
@@ -166,17 +168,25 @@ class Copying(Warehouse):
 
     def test_parquet_goes_by_position(self) -> None:
         self.parquet("in/a.parquet", x=[1, 2], y=self.amounts("1.50", "2.50"), z=["a", None])
-        described = self.ok(f"COPY {self.into} (id, amount, name) FROM 's3://{self.bucket}/in/' {ROLE} FORMAT AS PARQUET")
+        described = self.ok(
+            f"COPY {self.into} (id, amount, name) FROM 's3://{self.bucket}/in/' {ROLE} FORMAT AS PARQUET"
+        )
         self.assertEqual(described["ResultRows"], 2)
         found = self.rows(f"SELECT * FROM {self.into} ORDER BY id")
         self.assertEqual(found, [[1, "1.50", "a"], [2, "2.50", None]])
 
     def test_parquet_must_fit(self) -> None:
         self.parquet("less/a.parquet", id=[1])
-        self.assertIn("number of columns", self.error(f"COPY {self.into} FROM 's3://{self.bucket}/less/' {ROLE} FORMAT PARQUET"))
+        self.assertIn(
+            "number of columns", self.error(f"COPY {self.into} FROM 's3://{self.bucket}/less/' {ROLE} FORMAT PARQUET")
+        )
         self.parquet("kind/a.parquet", id=pyarrow.array([1], pyarrow.int32()), amount=self.amounts("1.00"), name=["a"])
-        self.assertIn("incompatible", self.error(f"COPY {self.into} FROM 's3://{self.bucket}/kind/' {ROLE} FORMAT PARQUET"))
-        self.assertIn("does not exist", self.error(f"COPY {self.into} FROM 's3://{self.bucket}/none/' {ROLE} FORMAT PARQUET"))
+        self.assertIn(
+            "incompatible", self.error(f"COPY {self.into} FROM 's3://{self.bucket}/kind/' {ROLE} FORMAT PARQUET")
+        )
+        self.assertIn(
+            "does not exist", self.error(f"COPY {self.into} FROM 's3://{self.bucket}/none/' {ROLE} FORMAT PARQUET")
+        )
         self.assertEqual(self.rows(f"SELECT count(*) FROM {self.into}"), [[0]])
 
     def test_a_manifest_tells_lengths(self) -> None:
@@ -197,6 +207,10 @@ class Copying(Warehouse):
         self.put("in/a.csv", 'id,amount,name\n1,2.005,"a,b"\n2,-2.009,\n')
         copy = f"COPY {self.into} FROM 's3://{self.bucket}/in/' {ROLE} CSV IGNOREHEADER 1"
         self.ok(copy)
-        self.assertEqual(self.rows(f"SELECT amount, name FROM {self.into} ORDER BY id"), [["2.00", "a,b"], ["-2.00", ""]])
+        self.assertEqual(
+            self.rows(f"SELECT amount, name FROM {self.into} ORDER BY id"), [["2.00", "a,b"], ["-2.00", ""]]
+        )
         self.ok([f"DELETE FROM {self.into}", f"{copy} ROUNDEC EMPTYASNULL"])
-        self.assertEqual(self.rows(f"SELECT amount, name FROM {self.into} ORDER BY id"), [["2.01", "a,b"], ["-2.01", None]])
+        self.assertEqual(
+            self.rows(f"SELECT amount, name FROM {self.into} ORDER BY id"), [["2.01", "a,b"], ["-2.01", None]]
+        )

@@ -142,9 +142,7 @@ def _get_partitions(self: GlueResponse) -> Any:
 def _get_tables(self: GlueResponse) -> Any:
     with lock:
         _fold_names(self)
-        found = self.glue_backend.get_tables(
-            self.parameters["DatabaseName"], self.parameters.get("Expression")
-        )
+        found = self.glue_backend.get_tables(self.parameters["DatabaseName"], self.parameters.get("Expression"))
         rows = [table.as_dict() for table in found]
     return ActionResult(_page(self.parameters, "TableList", rows, TABLES_A_PAGE))
 

@@ -3,11 +3,14 @@
 import logging
 import os
 import threading
+import traceback
 
+from flask import Flask, got_request_exception
 from werkzeug.serving import make_server
 
-from . import athena, catalogue, conditions, redshift, states
+from . import athena, catalogue, conditions, formation, redshift, states
 from .gate import Gate
+from .lambdas import Host
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -25,19 +28,22 @@ class Emulator:
             create_backend_app,
         )
 
+        # Requests are no news, and an error that an execution catches is none either.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+        got_request_exception.connect(_tell)
         catalogue.install()
         conditions.install()
-        athena.install(polls)
+        formation.install()
+        self.queries = athena.install(polls)
         states.install(pace)
-        if postgres is not None:
-            redshift.install(postgres, polls)
-        self.gate = Gate(DomainDispatcherApplication(create_backend_app))
-        self._server = make_server(
-            "127.0.0.1", 0, self.gate, threaded=True, request_handler=MotoRequestHandler
-        )
+        self.statements = None if postgres is None else redshift.install(postgres, polls)
+        self.gate = Gate(DomainDispatcherApplication(create_backend_app), kill=lambda key: self.host.kill(key))
+        self._server = make_server("127.0.0.1", 0, self.gate, threaded=True, request_handler=MotoRequestHandler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         os.environ["MOTO_PORT"] = str(self._server.server_port)
+        self.host = Host(self.endpoint)
+        self.host.install()
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def start(self) -> None:
@@ -45,9 +51,15 @@ class Emulator:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends."""
+        """Ends, and with it every process of a function."""
+        self.host.stop()
         self._server.shutdown()
         self._thread.join()
+
+
+def _tell(application: Flask, exception: Exception, **_: object) -> None:
+    """An error of the emulator itself is told where it can be seen; its caller gets status 500 alone."""
+    traceback.print_exception(exception)
 
 
 _ENVIRONMENT = {

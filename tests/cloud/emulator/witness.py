@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Action:
-    """One action, as policies name it: `s3:GetObject` by a principal on a resource."""
+    """One action, as policies name it: `s3:GetObject` by a principal on a resource.
+
+    `via` is the service that made it for the principal; it is empty where the principal itself did.
+    """
 
     principal: str
     service: str
     action: str
     resource: str
+    via: str = ""
 
 
 class Journal:
@@ -46,27 +50,33 @@ class Journal:
 class Witness:
     """Notes what a service does for one principal."""
 
-    def __init__(self, note: Callable[[Action], None], principal: str):
+    def __init__(self, note: Callable[[Action], None], principal: str, via: str):
         self._note = note
         self._principal = principal
+        self._via = via
 
     def saw(self, service: str, action: str, resource: str) -> None:
         """Notes one action."""
-        self._note(Action(self._principal, service, action, resource))
+        self._note(Action(self._principal, service, action, resource, self._via))
 
 
 # The journal of this process's emulator.
 journal = Journal()
 
 
-def witness(principal: str) -> Witness:
-    """A witness that writes into the journal."""
-    return Witness(journal.note, principal)
+def witness(principal: str, via: str) -> Witness:
+    """A witness that writes into the journal what a service does for a principal."""
+    return Witness(journal.note, principal, via)
 
 
-def principal_of(authorization: str | None) -> str:
-    """Who signed a request, told by the access key of its signature."""
+def signer_of(authorization: str | None) -> str:
+    """The access key of a request's signature; nobody's is `anonymous`."""
     mark = "Credential="
     if not authorization or mark not in authorization:
         return "anonymous"
     return authorization.split(mark, 1)[1].split("/", 1)[0]
+
+
+def principal_of(authorization: str | None) -> str:
+    """Who signed a request; all processes of a function are one principal."""
+    return signer_of(authorization).partition(".")[0]

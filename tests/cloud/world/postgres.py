@@ -3,6 +3,7 @@
 import glob
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -48,7 +49,8 @@ class Postgres:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.terminate()
+        # At once: it would wait for its clients otherwise.
+        self._process.send_signal(signal.SIGINT)
         self._process.wait()
         self._log.join()
         self._directory.cleanup()

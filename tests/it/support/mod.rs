@@ -7,6 +7,7 @@ pub mod content;
 pub mod datahub;
 pub mod datasette;
 pub mod definition;
+pub mod emulator;
 pub mod gins;
 pub mod house;
 pub mod lots;

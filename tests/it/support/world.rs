@@ -61,6 +61,11 @@ impl World {
             .env("LAKEHEAD_SECRET_MATRIX_USERNAME", USER)
             .env("LAKEHEAD_SECRET_MATRIX_PASSWORD", CANARY)
             .env_remove("RUST_LOG")
+            .env_remove("LAKEHEAD_BUCKET")
+            .env_remove("LAKEHEAD_STATE_MACHINE")
+            // No test may reach a real account, nor wait for where one would be.
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use pipeline::fault::Kind;
+use pipeline::run::FetchStatus;
 
 use crate::world::{Answer, Source, World, number, ok, records};
 
@@ -526,4 +527,58 @@ async fn a_slice_of_pages_fetches_its_own_and_no_others() {
     world.slice.begin = Some(serde_json::from_str(begin).expect("json"));
     let fault = world.fetched().await.expect_err("short pages");
     assert!(fault.message.contains("27 of 30 records"), "{fault}");
+}
+
+/// A source that takes its time for each answer.
+fn slow(millis: u64) -> Source {
+    Source::start(move |asked, _| {
+        std::thread::sleep(Duration::from_millis(millis));
+        match asked
+            .rsplit_once("page=")
+            .and_then(|(_, page)| page.parse::<u32>().ok())
+        {
+            Some(page) if page > 29 => ok("[]"),
+            page => ok(format!("[{}]", page.unwrap_or(0))),
+        }
+    })
+}
+
+const NUMBERED: &str =
+    "{ path: /a, paginate: { page_number: { parameter: page, first: 0, stop: empty_page } } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_of_a_few_comes_further_however_slow_the_source_is() {
+    let source = slow(60);
+    let world = World::planned(&source.base, NUMBERED, None).await;
+    let (mut calls, mut answers) = (0, 0);
+    loop {
+        let output = world.call_within(400).await.expect("comes further");
+        calls += 1;
+        match output.status {
+            FetchStatus::Done => break,
+            FetchStatus::More => assert!(output.fetched.answers() > answers, "{output:?}"),
+            FetchStatus::Wait => panic!("{output:?}"),
+        }
+        answers = output.fetched.answers();
+    }
+    assert!(calls > 2, "{calls}");
+    let pages: Vec<String> = world
+        .stored()
+        .await
+        .into_iter()
+        .map(|page| page.body)
+        .collect();
+    let expected = (0..30)
+        .map(|page| format!("[{page}]"))
+        .chain(["[]".to_owned()]);
+    assert_eq!(pages, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_takes_longer_than_a_call_has_is_told_and_not_asked_for_ever() {
+    let source = slow(2_000);
+    let world = World::planned(&source.base, NUMBERED, None).await;
+    let fault = world.call_within(200).await.expect_err("no page came");
+    assert_eq!(fault.kind, Kind::Transient, "{fault}");
+    assert!(fault.message.contains("longer time-out"), "{fault}");
 }

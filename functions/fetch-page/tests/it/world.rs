@@ -11,6 +11,7 @@ use edge::secrets::SecretStore;
 use edge::settings::Settings;
 use fetch_page::FetchPage;
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 use pipeline::definition::Bundle;
 use pipeline::fault::Fault;
 use pipeline::for_each::Parent;
@@ -158,6 +159,8 @@ impl World {
                 incomplete_only: false,
                 skip: Vec::new(),
                 raw_of: None,
+                resume: None,
+                scheduled_at: None,
             },
             started_at: "2026-11-21T12:00:00Z".to_owned(),
             windows: vec![window.to_owned()],
@@ -192,11 +195,22 @@ impl World {
 
     /// One call of the step.
     pub async fn call(&self) -> Result<FetchPageOutput, Fault> {
+        self.call_in(&self.env).await
+    }
+
+    /// One call that has to be over after so many milliseconds.
+    pub async fn call_within(&self, millis: i64) -> Result<FetchPageOutput, Fault> {
+        let end = self.env.clock.now() + SignedDuration::from_millis(millis);
+        self.call_in(&self.env.until(Some(end.into()))).await
+    }
+
+    async fn call_in(&self, env: &Env) -> Result<FetchPageOutput, Fault> {
         let input = FetchPageInput {
             run: self.run.clone(),
             slice: self.slice.clone(),
+            workers: 1,
         };
-        FetchPage::run(input, &self.env).await
+        FetchPage::run(input, env).await
     }
 
     /// Calls until the slice is complete.

@@ -9,9 +9,11 @@ use edge::ledger::{Bookmarks, Ledger};
 use edge::run::{Run, lines};
 use edge::secrets::SecretStore;
 use edge::settings::Settings;
+use jiff::SignedDuration;
 use pipeline::bookmark::{Kept, Order};
-use pipeline::fault::Fault;
+use pipeline::fault::{Fault, Kind};
 use pipeline::for_each::Parent;
+use pipeline::layout::RunKeys;
 use pipeline::ledger::WindowEvent;
 use pipeline::name::Name;
 use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRequest, Slice};
@@ -117,6 +119,17 @@ impl World {
         Plan::run(input, &self.env).await
     }
 
+    /// As `plan`, in a call that has to be over after so many milliseconds.
+    async fn plan_within(&self, millis: i64, run_id: &str) -> Result<PlanOutput, Fault> {
+        let end = self.env.clock.now() + SignedDuration::from_millis(millis);
+        let input = PlanInput {
+            run_id: run_id.to_owned(),
+            started_at: "2026-11-21T12:00:00Z".to_owned(),
+            request: request(None, None),
+        };
+        Plan::run(input, &self.env.until(Some(end.into()))).await
+    }
+
     async fn slices(&self, output: &PlanOutput) -> Vec<Slice> {
         lines(&self.env.objects, &output.slices.key)
             .await
@@ -157,6 +170,8 @@ fn request(from: Option<&str>, to: Option<&str>) -> RunRequest {
         incomplete_only: false,
         skip: Vec::new(),
         raw_of: None,
+        resume: None,
+        scheduled_at: None,
     }
 }
 
@@ -461,4 +476,143 @@ async fn pages_that_are_known_ahead_are_cut_into_slices() {
         .expect("planned");
     let slices = world.slices(&output).await;
     assert_eq!((slices.len(), slices[0].begin.is_none()), (1, true));
+}
+
+fn scheduled(at: &str) -> RunRequest {
+    RunRequest {
+        scheduled_at: Some(at.to_owned()),
+        ..request(None, None)
+    }
+}
+
+const A: &[(&str, &str)] = &[("a", "{ path: /a }")];
+const DAILY: &str = "schedule: { cron: '0 5 * * ? *', window: day }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_runs_for_the_same_trigger_the_first_has_something_to_do() {
+    for schedule in ["", DAILY] {
+        let world = World::new("http://127.0.0.1:9", schedule, A, &["a"]);
+        let at = "2026-11-21T05:00:00Z";
+        let plan = async |id: &str, request: RunRequest| {
+            let output = world.plan(id, request).await.expect("planned");
+            (output.status, output.slices.count)
+        };
+        let planned = (PlanStatus::Planned, 1);
+        let nothing = (PlanStatus::NothingToDo, 0);
+        assert_eq!(plan("r1", scheduled(at)).await, planned);
+        assert_eq!(plan("r2", scheduled(at)).await, nothing, "a duplicate");
+        assert_eq!(plan("r1", scheduled(at)).await, planned, "a retry");
+        assert_eq!(plan("r2", scheduled(at)).await, nothing, "its retry");
+        // The same moment, said otherwise.
+        let other = scheduled("2026-11-21T06:00:00+01:00");
+        assert_eq!(plan("r3", other).await, nothing);
+        let next = scheduled("2026-11-21T11:00:00Z");
+        assert_eq!(plan("r4", next).await, planned, "another moment");
+        assert_eq!(plan("r5", request(None, None)).await, planned, "by hand");
+        // A run that is taken up again under another execution's name has the trigger still, planned or not.
+        let keys = RunKeys::new(&Name::new("p").expect("a name"), "r1");
+        world.env.objects.delete(&keys.plan()).await.expect("gone");
+        let again = RunRequest {
+            resume: Some("r1".to_owned()),
+            ..scheduled(at)
+        };
+        assert_eq!(plan("r1.again-1", again).await, planned, "taken up");
+        let fault = world.plan("r6", scheduled("soon")).await;
+        let fault = fault.expect_err("no time");
+        assert!(
+            fault.message.contains("`scheduled_at` is no time"),
+            "{fault}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_that_comes_late_is_for_its_own_windows() {
+    for (schedule, at, windows) in [
+        // The plan is made at noon of the 21st.
+        (DAILY, "2026-11-21T05:00:00Z", ["2026-11-20"]),
+        (DAILY, "2026-11-19T05:00:00Z", ["2026-11-18"]),
+        (DAILY, "2026-11-29T05:00:00Z", ["2026-11-20"]),
+        ("", "2026-11-21T05:00:00Z", ["2026-11-21"]),
+        ("", "2026-11-19T23:59:00Z", ["2026-11-19"]),
+        ("", "2026-11-29T05:00:00Z", ["2026-11-21"]),
+    ] {
+        let world = World::new("http://127.0.0.1:9", schedule, A, &["a"]);
+        let output = world.plan("r1", scheduled(at)).await.expect("planned");
+        let run = world.run(&output).await;
+        let periods = run.periods.iter().map(|period| period.key.as_str());
+        assert_eq!(periods.collect::<Vec<_>>(), windows, "{schedule} {at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_map_is_told_how_many_work_at_the_same_time() {
+    let ids = "{ path: '/a/{id}', for_each: { range: { last: 4000 } } }";
+    for (resource, workers) in [("{ path: /a }", 1), (ids, 4)] {
+        let world = World::new("http://127.0.0.1:9", "", &[("a", resource)], &["a"]);
+        let output = world
+            .plan("r1", request(None, None))
+            .await
+            .expect("planned");
+        let slices = &output.slices;
+        assert_eq!(slices.workers, workers, "{slices:?}");
+        assert!(u64::from(workers) <= slices.count && workers <= slices.max_concurrency);
+    }
+}
+
+/// Pages of two shops each, ten of them, each of which takes its time.
+fn many_shops(millis: u64) -> Source {
+    Source::start(move |path| {
+        std::thread::sleep(std::time::Duration::from_millis(millis));
+        let page = path.rsplit_once("p=").map_or("", |(_, page)| page);
+        match page.parse::<u32>() {
+            Ok(page @ 1..=10) => {
+                format!("[{{\"id\": {}}}, {{\"id\": {}}}]", page * 2, page * 2 + 1)
+            }
+            _ => "[]".to_owned(),
+        }
+    })
+}
+
+const SHOPS: &str = "{ path: /shops, paginate: { page_number: { parameter: p } } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_listed_over_many_pages_is_planned_by_as_many_calls_as_it_takes() {
+    let by_id = "{ path: '/sales/{id}', for_each: { listing: { resource: shops, id: $.id } } }";
+    let by_parent = "{ path: '/sales/{parent.id}', for_each: { parents: { of: [{ resource: shops, take: { id: $.id } }] } } }";
+    for sales in [by_id, by_parent] {
+        let resources = [("shops", SHOPS), ("sales", sales)];
+        let quick = many_shops(0);
+        let world = World::new(&quick.base, "", &resources, &["sales"]);
+        let at_once = world
+            .plan("r1", request(None, None))
+            .await
+            .expect("planned");
+        assert_eq!(quick.heard().len(), 11);
+        let expected = world
+            .parents(&at_once, &world.slices(&at_once).await[0])
+            .await;
+        assert_eq!(expected.len(), 20);
+        let source = many_shops(60);
+        let world = World::new(&source.base, "", &resources, &["sales"]);
+        let mut calls = 1;
+        let output = loop {
+            match world.plan_within(350, "r1").await {
+                Ok(output) => break output,
+                Err(fault) => assert_eq!(fault.kind, Kind::Transient, "{fault}"),
+            }
+            calls += 1;
+        };
+        let parents = world
+            .parents(&output, &world.slices(&output).await[0])
+            .await;
+        assert_eq!(parents, expected);
+        assert!(calls > 1);
+        // A page that was under way when a call was over is asked for again, and no other.
+        let heard = source.heard().len();
+        assert!(
+            (11..=10 + calls).contains(&heard),
+            "{heard} in {calls} calls"
+        );
+    }
 }

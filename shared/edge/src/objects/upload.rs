@@ -54,7 +54,7 @@ impl Upload {
     pub async fn settle(&mut self) -> Result<(), Error> {
         match &mut self.writer {
             Writer::Directory(..) => Ok(()),
-            Writer::Bucket(upload) => upload.settle().await,
+            Writer::Bucket(upload) => Box::pin(upload.settle()).await,
         }
     }
 
@@ -66,7 +66,7 @@ impl Upload {
                 let commit = move |store: &Directory, key: &str| store.commit(key, upload);
                 store.run(&self.key, commit).await?;
             }
-            Writer::Bucket(upload) => upload.commit().await?,
+            Writer::Bucket(upload) => Box::pin(upload.commit()).await?,
         }
         Ok(stored)
     }
@@ -85,7 +85,7 @@ impl Upload {
                 let commit = move |store: &Directory, key: &str| store.commit(key, upload);
                 store.run(&key, commit).await?;
             }
-            Writer::Bucket(upload) => upload.commit_as(&key).await?,
+            Writer::Bucket(upload) => Box::pin(upload.commit_as(&key)).await?,
         }
         Ok((key, stored))
     }
@@ -98,7 +98,7 @@ impl Upload {
                 let commit = move |store: &Directory, key: &str| store.commit_new(key, upload);
                 store.run(&self.key, commit).await?;
             }
-            Writer::Bucket(upload) => upload.commit_new().await?,
+            Writer::Bucket(upload) => Box::pin(upload.commit_new()).await?,
         }
         Ok(stored)
     }

@@ -173,7 +173,8 @@ impl Desk {
         assert!(problems.is_empty(), "{}", problems.render("p", &text));
         let values = Values::from([("audience".to_owned(), "lake".to_owned())]);
         let sessions = Sessions::new(self.settings.clone(), store, self.clock.clone());
-        sessions.session(&definition, &values)
+        // Secrets of a file are read at once.
+        futures::executor::block_on(sessions.session(&definition, &values))
     }
 }
 

@@ -122,8 +122,8 @@ async fn the_same_query_gives_the_same_rows_in_the_same_order() {
 #[tokio::test]
 async fn rows_beyond_the_memory_are_sorted_all_the_same() {
     let settings = Settings {
-        memory_bytes: 16 << 20,
-        spill: None,
+        spilling_bytes: 1 << 20,
+        ..Settings::default()
     };
     let world = World::with(&settings);
     let relation = Relation::new("gins", "t");

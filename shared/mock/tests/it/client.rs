@@ -82,7 +82,7 @@ impl Client {
             .map(|(name, value)| (name.to_string(), value.clone()))
             .collect();
         let source = &pipeline.definition.source;
-        let session = sessions.session(source, &values).expect("opens");
+        let session = sessions.session(source, &values).await.expect("opens");
         Client {
             serving,
             pipeline,

@@ -366,7 +366,7 @@ impl Rows {
         }
         let body = facts::raw(&answer.body)?;
         let found = facts::records_in(body, taken.records)?;
-        for (position, record) in facts::each(found).into_iter().enumerate() {
+        for (position, record) in facts::each(found).enumerate() {
             let mut row = of.clone();
             row.0.remove(super::ID);
             for (name, path) in taken.take {

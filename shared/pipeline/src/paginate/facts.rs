@@ -1,9 +1,6 @@
 //! What pagination needs to know of an answer, found by skipping over its bytes: nothing is built in memory.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use json::{Broken, Step};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -16,46 +13,73 @@ use crate::resource::{Form, Records};
 pub struct Facts<'a> {
     /// How many records it holds.
     pub records: u64,
-    /// A digest of the records; none where there are none.
-    pub digest: Option<String>,
     /// The address that was asked, without credentials.
     pub asked: &'a Url,
     answer: &'a Answer,
-    body: Option<&'a RawValue>,
-    found: Option<&'a RawValue>,
+    body: Option<&'a str>,
+    found: Option<&'a str>,
 }
 
 impl<'a> Facts<'a> {
-    /// Reads the facts of `answer`, whose records lie where `records` says and have the given form.
+    /// Reads the facts of `answer`, whose records lie where `records` says and have the given form, and in which no
+    /// more than `depth` lists and objects lie in each other.
     pub fn read(
         answer: &'a Answer,
         asked: &'a Url,
         records: &Records,
         form: Form,
+        depth: u32,
     ) -> Result<Self, Fault> {
-        let mut facts = Facts {
+        let mut facts = Facts::nothing(answer, asked);
+        if answer.status == 204 && answer.body.is_empty() {
+            return Ok(facts);
+        }
+        let body = checked(&answer.body, depth)?;
+        facts.fill(body, records, form)?;
+        Ok(facts)
+    }
+
+    /// The same of an answer that was read before, and is not checked once more.
+    pub fn read_again(
+        answer: &'a Answer,
+        asked: &'a Url,
+        records: &Records,
+        form: Form,
+    ) -> Result<Self, Fault> {
+        let mut facts = Facts::nothing(answer, asked);
+        if let Some(body) = json::text(&answer.body).filter(|body| !body.is_empty()) {
+            facts.fill(body, records, form)?;
+        }
+        Ok(facts)
+    }
+
+    fn nothing(answer: &'a Answer, asked: &'a Url) -> Self {
+        Facts {
             records: 0,
-            digest: None,
             asked,
             answer,
             body: None,
             found: None,
-        };
-        if answer.status == 204 && answer.body.is_empty() {
-            return Ok(facts);
         }
-        let body = raw(&answer.body)?;
-        facts.body = Some(body);
+    }
+
+    fn fill(&mut self, body: &'a str, records: &Records, form: Form) -> Result<(), Fault> {
+        self.body = Some(body);
         let found = records_in(body, records)?;
-        facts.records = count(found, records, form)?;
-        facts.found = Some(found);
-        facts.digest = (facts.records > 0).then(|| digest(found.get().as_bytes()));
-        Ok(facts)
+        self.records = count(found, records, form)?;
+        self.found = Some(found);
+        Ok(())
+    }
+
+    /// A digest of the records; none where there are none.
+    pub(crate) fn digest(&self) -> Option<String> {
+        let found = self.found.filter(|_| self.records > 0)?;
+        Some(format!("{:016x}", json::fingerprint(found.as_bytes())))
     }
 
     /// The value at a path of the body, as raw JSON; none where there is nothing, not even null.
     pub fn raw_at(&self, path: &Path) -> Option<&'a str> {
-        find(self.body?, path).map(RawValue::get)
+        find(self.body?, path)
     }
 
     /// The value at a path as a whole number, also where it is written as text.
@@ -88,8 +112,8 @@ impl<'a> Facts<'a> {
     }
 
     /// The last record, if there is one.
-    pub(crate) fn last_record(&self) -> Option<&'a RawValue> {
-        each(self.found?).pop()
+    pub(crate) fn last_record(&self) -> Option<&'a str> {
+        each(self.found?).last()
     }
 
     /// All headers of that name, written in lower case.
@@ -104,20 +128,30 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The whole body as raw JSON: this also checks that it is complete and well formed. What is not may have
-/// broken off where nothing else tells, so the same request may succeed later.
-pub(crate) fn raw(body: &[u8]) -> Result<&RawValue, Fault> {
-    serde_json::from_slice(body).map_err(|error| {
-        // The position only: serde's text may quote what it found.
-        let (line, column) = (error.line(), error.column());
-        Fault::transient(format!(
-            "the answer is not JSON: it breaks at line {line}, column {column}"
-        ))
+/// The whole body as JSON, which is checked to be complete and well formed.
+pub(crate) fn raw(body: &[u8]) -> Result<&str, Fault> {
+    checked(body, u32::MAX)
+}
+
+/// What is not JSON may have broken off where nothing else tells, so the same request may succeed later; what is
+/// nested too deeply will be so again.
+fn checked(body: &[u8], depth: u32) -> Result<&str, Fault> {
+    json::check(body, depth as usize).map_err(|broken| match broken {
+        Broken::TooDeep => crate::depth::too_deep(depth),
+        // The position only: what stands there is nobody's business.
+        Broken::At(at) => {
+            let before = &body[..at.min(body.len())];
+            let lines = before.split(|byte| *byte == b'\n');
+            let (line, column) = lines.fold((0, 0), |(line, _), text| (line + 1, text.len() + 1));
+            Fault::transient(format!(
+                "the answer is not JSON: it breaks at line {line}, column {column}"
+            ))
+        }
     })
 }
 
 /// The records, at the first of the candidate paths that leads to something.
-pub(crate) fn records_in<'a>(body: &'a RawValue, records: &Records) -> Result<&'a RawValue, Fault> {
+pub(crate) fn records_in<'a>(body: &'a str, records: &Records) -> Result<&'a str, Fault> {
     let mut candidates = records.paths().iter();
     let found = candidates.find_map(|path| find(body, path));
     found.ok_or_else(|| {
@@ -127,15 +161,15 @@ pub(crate) fn records_in<'a>(body: &'a RawValue, records: &Records) -> Result<&'
     })
 }
 
-fn count(found: &RawValue, records: &Records, form: Form) -> Result<u64, Fault> {
+fn count(found: &str, records: &Records, form: Form) -> Result<u64, Fault> {
     let refused = |what: &str| {
         Fault::rejected(format!(
             "the answer has {what} at {records}, where {} should be",
             form.name()
         ))
     };
-    match (found.get().as_bytes().first(), form) {
-        (Some(b'['), Form::List | Form::Either) => Ok(elements(found)),
+    match (found.as_bytes().first(), form) {
+        (Some(b'['), Form::List | Form::Either) => Ok(json::elements(found).count() as u64),
         (Some(b'{'), Form::Object | Form::Either) => Ok(1),
         (Some(b'n'), Form::List | Form::Either) => Ok(0),
         (Some(b'['), _) => Err(refused("a list")),
@@ -145,91 +179,19 @@ fn count(found: &RawValue, records: &Records, form: Form) -> Result<u64, Fault> 
     }
 }
 
-fn elements(list: &RawValue) -> u64 {
-    struct Count;
-
-    impl<'de> Visitor<'de> for Count {
-        type Value = u64;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u64, A::Error> {
-            let mut count = 0;
-            while list.next_element::<IgnoredAny>()?.is_some() {
-                count += 1;
-            }
-            Ok(count)
-        }
-    }
-
-    let mut deserializer = serde_json::Deserializer::from_str(list.get());
-    // The text was checked when it became a raw value.
-    deserializer.deserialize_seq(Count).unwrap_or_default()
-}
-
 /// The elements of a list, or the one object itself.
-pub(crate) fn each(found: &RawValue) -> Vec<&RawValue> {
-    match found.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(found.get()).unwrap_or_default(),
-        Some(b'n') => Vec::new(),
-        _ => vec![found],
-    }
+pub(crate) fn each(found: &str) -> impl Iterator<Item = &str> {
+    let alone = !matches!(found.as_bytes().first(), Some(b'[' | b'n'));
+    json::elements(found).chain(alone.then_some(found))
 }
 
 /// What a path leads to.
-pub(crate) fn find<'a>(value: &'a RawValue, path: &Path) -> Option<&'a RawValue> {
-    let mut segments = path.segments().iter();
-    segments.try_fold(value, |value, segment| {
-        let mut deserializer = serde_json::Deserializer::from_str(value.get());
-        Into(segment).deserialize(&mut deserializer).ok().flatten()
-    })
-}
-
-/// One step into a value, skipping over what lies beside.
-struct Into<'s>(&'s Segment);
-
-impl<'de> DeserializeSeed<'de> for Into<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Into<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list or an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match self.0 {
-                // The last of doubled keys counts, as in every other reader of ours.
-                Segment::Key(wanted) if *wanted == key => found = Some(map.next_value()?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        let mut position = 0;
-        while let Some(element) = list.next_element::<&RawValue>()? {
-            if matches!(self.0, Segment::Index(wanted) if *wanted == position) {
-                found = Some(element);
-            }
-            position += 1;
-        }
-        Ok(found)
-    }
+pub(crate) fn find<'a>(value: &'a str, path: &Path) -> Option<&'a str> {
+    let steps = path.segments().iter().map(|segment| match segment {
+        Segment::Key(key) => Step::Key(key),
+        Segment::Index(index) => Step::Index(*index),
+    });
+    json::find(value, steps)
 }
 
 #[cfg(test)]
@@ -247,9 +209,9 @@ mod tests {
             .iter()
             .map(|path| Path::try_from((*path).to_owned()).expect(path));
         let records = Records::new(paths.collect());
-        let facts = Facts::read(&answer, &asked, &records, form);
+        let facts = Facts::read(&answer, &asked, &records, form, 1_000_000);
         let facts = facts.map_err(|fault| fault.message)?;
-        Ok((facts.records, facts.digest.is_some()))
+        Ok((facts.records, facts.digest().is_some()))
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Keyset {
                     "the source says that more records follow but gave an empty page, so there is no last record to go on from",
                 ));
             }
-            Some(record) => super::facts::find(record, &self.key).map(|raw| raw.get()),
+            Some(record) => super::facts::find(record, &self.key),
         };
         match key {
             None | Some("null" | "\"\"") => Err(Fault::rejected(format!(

@@ -629,7 +629,7 @@ impl PageToken {
                 self.mark = Some(here);
             }
         }
-        let Some(digest) = &facts.digest else {
+        let Some(digest) = facts.digest() else {
             self.empty += 1;
             if self.empty > empty_pages {
                 return Err(looping(
@@ -640,13 +640,13 @@ impl PageToken {
             return Ok(());
         };
         self.empty = 0;
-        if self.seen.contains(digest) {
+        if self.seen.contains(&digest) {
             return Err(looping(
                 "a page repeats the records of a page before",
                 self.pages,
             ));
         }
-        remember(&mut self.seen, digest.clone(), PAGES);
+        remember(&mut self.seen, digest, PAGES);
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-fn record() -> impl Strategy<Value = String> {
+pub fn record() -> impl Strategy<Value = String> {
     (json(), json(), json(), 0..4usize).prop_map(|(a, b, c, order)| {
         let mut members = [
             format!("\"a\":{a}"),
@@ -91,7 +91,7 @@ fn reference(record: &str) -> Option<String> {
 }
 
 /// What a plain value is written with: a text's content, a number's or truth value's characters.
-fn text(raw: Option<&str>) -> Option<String> {
+pub fn text(raw: Option<&str>) -> Option<String> {
     let raw = raw?;
     match raw.as_bytes()[0] {
         b'[' | b'{' | b'n' => None,
@@ -112,12 +112,12 @@ fn number(raw: Option<&str>) -> Option<String> {
     (!text.contains("inf")).then_some(text)
 }
 
-fn whole(raw: Option<&str>) -> Option<String> {
+pub fn whole(raw: Option<&str>) -> Option<String> {
     let text = number(raw)?;
     text.parse::<i64>().ok().map(|number| number.to_string())
 }
 
-fn double(raw: Option<&str>) -> Option<String> {
+pub fn double(raw: Option<&str>) -> Option<String> {
     let text = number(raw)?;
     let parsed: serde_json::Number = serde_json::from_str(&text).ok()?;
     let value: f64 = text.parse().ok()?;
@@ -136,7 +136,7 @@ fn double(raw: Option<&str>) -> Option<String> {
 }
 
 /// The number as `whole.fff`, by moving the point through its digits.
-fn decimal(raw: Option<&str>) -> Option<String> {
+pub fn decimal(raw: Option<&str>) -> Option<String> {
     let text = number(raw)?;
     let _: serde_json::Number = serde_json::from_str(&text).ok()?;
     let (sign, unsigned) = match text.strip_prefix('-') {

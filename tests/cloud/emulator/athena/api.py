@@ -13,9 +13,8 @@ ROWS_A_PAGE = 1000
 IDS_A_CALL = 50
 
 
-def install(polls: int) -> None:
+def install(executions: Executions) -> None:
     """Puts the double in the place of moto's answers."""
-    executions = Executions(polls)
 
     def start_query_execution(self: AthenaResponse) -> str:
         principal = principal_of(self.headers.get("Authorization"))

@@ -88,7 +88,9 @@ class Executions:
         workgroup = request.get("WorkGroup") or "primary"
         output, enforced = _output(request, backend, workgroup)
         token = request.get("ClientRequestToken")
-        same = json.dumps({name: value for name, value in request.items() if name != "ClientRequestToken"}, sort_keys=True)
+        same = json.dumps(
+            {name: value for name, value in request.items() if name != "ClientRequestToken"}, sort_keys=True
+        )
         with self._lock:
             if token in self._tokens:
                 before, known = self._tokens[token]
@@ -106,7 +108,7 @@ class Executions:
             output=output,
             enforced=enforced,
             copies=self._copies,
-            witness=witness(principal),
+            witness=witness(principal, via="athena"),
         )
         threading.Thread(target=self._run, args=(execution, setting), daemon=True).start()
         return execution
@@ -147,7 +149,7 @@ class Executions:
             execution.end("SUCCEEDED", outcome)
         except (QueryFailed, buckets.NoSuchObject, JsonRESTError) as error:
             execution.end("FAILED", reason=str(error))
-        except Exception as error:  # noqa: BLE001: a query never takes the server down
+        except Exception as error:  # a query never takes the server down
             execution.end("FAILED", reason=f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
 
     def _leave(self, execution: Execution, outcome: statements.Outcome, setting: statements.Setting) -> None:

@@ -82,9 +82,7 @@ class Lake:
         except DatabaseNotFoundException as none:
             raise QueryFailed("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist") from none
         except TableNotFoundException as none:
-            raise QueryFailed(
-                "TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{database}.{name}' does not exist"
-            ) from none
+            raise QueryFailed("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{database}.{name}' does not exist") from none
 
     def _show(self, database: str, name: str) -> None:
         if (database, name) in self._shown:
@@ -119,7 +117,10 @@ class Lake:
             if files:
                 selects.append(self._select(f"{database}.{name}", files, columns, keys, values))
         if not selects:
-            nulls = (f"CAST(NULL AS {types.to_duckdb(column['Type'])}) AS {quoted(column['Name'])}" for column in columns + keys)
+            nulls = (
+                f"CAST(NULL AS {types.to_duckdb(column['Type'])}) AS {quoted(column['Name'])}"
+                for column in columns + keys
+            )
             selects = [f"SELECT {', '.join(nulls)} WHERE false"]
         return " UNION ALL ".join(selects)
 

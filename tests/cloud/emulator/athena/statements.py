@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from .. import buckets, catalogue
 from ..witness import Witness
-from . import dialect, types
+from . import coercion, dialect, types
 from .failure import QueryFailed
 from .lake import VIEW_MARK, Copies, Lake, quoted
 
@@ -103,7 +103,17 @@ class _Session:
     def query(self, tree: exp.Expression) -> str:
         """The text of a query whose tables can be read now."""
         self.lake.show(tree, self._database)
-        return dialect.to_duckdb(dialect.qualified(tree, self._database))
+        qualified = dialect.qualified(tree, self._database)
+        coercion.check(qualified, self._columns())
+        return dialect.to_duckdb(qualified)
+
+    def _columns(self) -> coercion.Columns:
+        """The columns of every table that is shown, with their types."""
+        found: coercion.Columns = {}
+        listed = self.rows("SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns")
+        for database, table, column, kind in listed:
+            found.setdefault(database, {}).setdefault(table, {})[column] = kind
+        return found
 
     def describe(self, text: str) -> list[tuple[str, str]]:
         """The columns of a query with DuckDB's types."""
@@ -206,7 +216,9 @@ def _groups(rows: pyarrow.Table, partitioned: list[str]) -> list[tuple[str, pyar
     """The rows of each partition with the folder that they go to."""
     if not partitioned:
         return [("", rows)]
-    found = sorted({tuple(row[column] for column in partitioned) for row in rows.select(partitioned).to_pylist()}, key=str)
+    found = sorted(
+        {tuple(row[column] for column in partitioned) for row in rows.select(partitioned).to_pylist()}, key=str
+    )
     if len(found) > OPEN_WRITERS:
         raise QueryFailed(
             "HIVE_TOO_MANY_OPEN_PARTITIONS", f"Exceeded limit of {OPEN_WRITERS} open writers for partitions/buckets"
@@ -351,7 +363,11 @@ def _write(rows: pyarrow.Table, location: str, setting: Setting) -> list[str]:
 
     Whoever relies on the order of rows or on one file is found out by it.
     """
-    parts = [part for part in (rows.take(pyarrow.array(range(start, rows.num_rows, 2), pyarrow.int64())) for start in (1, 0)) if part.num_rows]
+    parts = [
+        part
+        for part in (rows.take(pyarrow.array(range(start, rows.num_rows, 2), pyarrow.int64())) for start in (1, 0))
+        if part.num_rows
+    ]
     written = []
     for part in parts:
         body = io.BytesIO()
@@ -363,5 +379,3 @@ def _write(rows: pyarrow.Table, location: str, setting: Setting) -> list[str]:
         buckets.write(url, body.getvalue())
         written.append(url)
     return written
-
-

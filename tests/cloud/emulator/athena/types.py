@@ -101,5 +101,3 @@ def _double(value: float) -> str:
     digits, _, exponent = f"{decimal.Decimal(repr(value)).normalize():E}".partition("E")
     digits = digits if "." in digits else digits + ".0"
     return f"{digits}E{int(exponent)}"
-
-

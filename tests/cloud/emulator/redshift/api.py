@@ -1,4 +1,4 @@
-"""The calls of the Data API: statements are started once a token, looked at, cancelled, and their rows read in pages."""
+"""The calls of the Data API: statements are started once a token, looked at, cancelled, and read in pages."""
 
 import json
 import threading
@@ -30,7 +30,9 @@ def refused(message: str) -> JsonRESTError:
 class Statement:
     """One call, from its submission to its end."""
 
-    def __init__(self, request: dict[str, Any], statements: list[str], batch: bool, transaction: Transaction, polls: int):
+    def __init__(
+        self, request: dict[str, Any], statements: list[str], batch: bool, transaction: Transaction, polls: int
+    ):
         self.id = str(uuid.uuid4())
         self.request = request
         self.statements = statements
@@ -50,7 +52,7 @@ class Statement:
             self._end("FINISHED")
         except (StatementFailed, buckets.NoSuchObject) as error:
             self._end("FAILED", str(error))
-        except Exception as error:  # noqa: BLE001: a statement never takes the server down
+        except Exception as error:  # a statement never takes the server down
             self._end("FAILED", f"ERROR: {type(error).__name__}: {error}")
 
     def _end(self, state: str, error: str | None = None) -> None:
@@ -103,7 +105,9 @@ class Statements:
         token = request.get("ClientToken")
         same = json.dumps({name: value for name, value in request.items() if name != "ClientToken"}, sort_keys=True)
         # The Data API gets itself a password of the workgroup with its caller's permission.
-        witness(principal).saw("redshift-serverless", "GetCredentials", request.get("WorkgroupName", ""))
+        witness(principal, via="redshift").saw(
+            "redshift-serverless", "GetCredentials", request.get("WorkgroupName", "")
+        )
         with self._lock:
             if token in self._tokens:
                 before, known = self._tokens[token]
@@ -118,6 +122,10 @@ class Statements:
                 self._tokens[token] = (same, statement.id)
         threading.Thread(target=statement.run, daemon=True).start()
         return statement
+
+    def all(self) -> list[Statement]:
+        """Every call so far."""
+        return list(self._statements.values())
 
     def find(self, identifier: str) -> tuple[Statement, int]:
         """A statement by its id, and which of a batch is meant by `id:2`."""
@@ -145,9 +153,8 @@ def _check(request: dict[str, Any], statements: list[str]) -> None:
         raise refused(f"1 validation error detected: 'clientToken' has more than {LONGEST_TOKEN} characters")
 
 
-def install(dsn: str, polls: int) -> None:
+def install(statements: Statements) -> None:
     """Puts the double in the place of moto's answers."""
-    statements = Statements(dsn, polls)
     Answer = tuple[int, dict[str, str], str]
 
     def answer(value: dict[str, Any]) -> Answer:

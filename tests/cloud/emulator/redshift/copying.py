@@ -45,7 +45,17 @@ _OPTIONS = {
     "ENCODING": 1,
 }
 # Options that only text has.
-_NOT_WITH_PARQUET = {"CSV", "GZIP", "ROUNDEC", "EMPTYASNULL", "BLANKSASNULL", "DELIMITER", "QUOTE", "NULL", "IGNOREHEADER"}
+_NOT_WITH_PARQUET = {
+    "CSV",
+    "GZIP",
+    "ROUNDEC",
+    "EMPTYASNULL",
+    "BLANKSASNULL",
+    "DELIMITER",
+    "QUOTE",
+    "NULL",
+    "IGNOREHEADER",
+}
 _FILLER = {"FORMAT", "AS", "WITH"}
 
 
@@ -123,7 +133,7 @@ def run(statement: str, cursor: psycopg.Cursor[Any]) -> int:
         else:
             rows = _csv(url, body, columns, copy)
         names = postgres.SQL(", ").join(postgres.Identifier(column.name) for column in columns)
-        target = postgres.SQL(copy.table)  # type: ignore[arg-type]
+        target = postgres.SQL(copy.table)
         with cursor.copy(postgres.SQL("COPY {} ({}) FROM STDIN").format(target, names)) as into:
             for row in rows:
                 into.write_row(row)
@@ -153,7 +163,7 @@ def _columns(copy: Copy, cursor: psycopg.Cursor[Any]) -> list[Column]:
 
 def _objects(copy: Copy, role: str) -> Iterator[tuple[str, bytes]]:
     """What is copied: the objects of a manifest, or all below a prefix."""
-    seen = witness(f"role:{role}")
+    seen = witness(f"role:{role}", via="redshift")
     bucket, key = buckets.split(copy.source)
     if "MANIFEST" not in copy.options:
         seen.saw("s3", "ListBucket", bucket)

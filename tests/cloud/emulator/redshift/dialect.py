@@ -96,7 +96,7 @@ def _create_table(sql: str) -> str:
     # The query as it is written: its spacing may be within a text.
     at = re.search(r"\bAS\s*(?=\(|SELECT\b|WITH\b)", sql, re.IGNORECASE)
     assert at is not None
-    return f"{made} AS {_query(sql[at.end():])}"
+    return f"{made} AS {_query(sql[at.end() :])}"
 
 
 def _begins_query(found: list[Word], index: int) -> bool:
@@ -120,9 +120,7 @@ def _columns(columns: list[list[Word]]) -> list[str]:
             made.append((None, words.join(column)))
         elif not column[0].says("UNIQUE", "FOREIGN"):
             made.append((column[0].text.strip('"').lower(), _column(column)))
-    return [
-        text + (" NOT NULL" if name in never_null and " NOT NULL" not in text else "") for name, text in made
-    ]
+    return [text + (" NOT NULL" if name in never_null and " NOT NULL" not in text else "") for name, text in made]
 
 
 def _column(column: list[Word]) -> str:
@@ -156,7 +154,13 @@ def _column(column: list[Word]) -> str:
 
 
 # Types whose length counts bytes: the length that they have where none is told, and the longest.
-_TEXT_TYPES = {"VARCHAR": (256, 65535), "NVARCHAR": (256, 65535), "TEXT": (256, 256), "CHAR": (1, 4096), "BPCHAR": (256, 256)}
+_TEXT_TYPES = {
+    "VARCHAR": (256, 65535),
+    "NVARCHAR": (256, 65535),
+    "TEXT": (256, 256),
+    "CHAR": (1, 4096),
+    "BPCHAR": (256, 256),
+}
 
 
 def _type(column: list[Word]) -> tuple[str, list[Word]]:

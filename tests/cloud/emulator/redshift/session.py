@@ -103,6 +103,7 @@ class Transaction:
         self._statements = statements
         self._parameters = parameters
         self._connection: psycopg.Connection[Any] | None = None
+        self._cancelled = threading.Event()
         self.results: list[Result] = []
 
     def run(self) -> None:
@@ -113,6 +114,8 @@ class Transaction:
             self._connection = connection
             try:
                 for sql, text in zip(self._statements, translated, strict=True):
+                    if self._cancelled.is_set():
+                        raise StatementFailed("Query cancelled on user's request")
                     self.results.append(self._one(sql, text, cursor))
                 connection.commit()
             except psycopg.Error as error:
@@ -120,7 +123,8 @@ class Transaction:
                 raise StatementFailed(detail) from error
 
     def cancel(self) -> None:
-        """Breaks it off."""
+        """Breaks it off, also before it has begun."""
+        self._cancelled.set()
         if self._connection is not None:
             self._connection.cancel()
 
@@ -128,7 +132,9 @@ class Transaction:
         if len(words.statements(sql)) != 1:
             raise StatementFailed("cannot insert multiple commands into a prepared statement")
         if len(self._statements) > 1 and (name := dialect.alone(sql)):
-            raise StatementFailed(f"{name} commits or cannot run inside a transaction block; a batch is one transaction")
+            raise StatementFailed(
+                f"{name} commits or cannot run inside a transaction block; a batch is one transaction"
+            )
         if copying.is_copy(sql):
             return sql
         return dialect.to_postgres(self._with_parameters(sql.strip().rstrip(";")))
@@ -136,7 +142,7 @@ class Transaction:
     def _one(self, sql: str, text: str, cursor: psycopg.Cursor[Any]) -> Result:
         if copying.is_copy(sql):
             return Result(sql, count=copying.run(sql, cursor))
-        cursor.execute(text)  # type: ignore[call-overload]
+        cursor.execute(text)
         if cursor.description is None:
             return Result(sql, count=max(cursor.rowcount, 0))
         columns = [(column.name, _TYPES.get(column.type_code, "varchar")) for column in cursor.description]

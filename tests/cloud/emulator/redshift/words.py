@@ -29,11 +29,7 @@ class Word:
 
 def split(sql: str) -> list[Word]:
     """The words of a statement, space and comments left out."""
-    return [
-        Word(found.group(), str(found.lastgroup))
-        for found in _WORD.finditer(sql)
-        if found.lastgroup != "space"
-    ]
+    return [Word(found.group(), str(found.lastgroup)) for found in _WORD.finditer(sql) if found.lastgroup != "space"]
 
 
 def join(words: list[Word]) -> str:

@@ -4,21 +4,30 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from moto.core.exceptions import JsonRESTError
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 
 def install() -> None:
     """Looks at every definition before moto's parser does."""
     parse = AmazonStateLanguageParser.parse
 
-    def checked(definition: str) -> Any:
-        machine = json.loads(definition)
-        problems = list(dangling(machine))
-        if problems:
-            raise ValueError("; ".join(problems))
-        return parse(json.dumps(_in_its_words(machine)))
+    def in_its_words(definition: str) -> Any:
+        return parse(json.dumps(_in_its_words(json.loads(definition))))
 
-    AmazonStateLanguageParser.parse = staticmethod(checked)
+    def validate(definition: str) -> None:
+        try:
+            problems = list(dangling(json.loads(definition)))
+            if not problems:
+                in_its_words(definition)
+        except Exception as error:  # whatever the parser says
+            problems = [str(error)]
+        if problems:
+            raise JsonRESTError("InvalidDefinition", f"Invalid State Machine Definition: '{'; '.join(problems)}'")
+
+    AmazonStateLanguageParser.parse = staticmethod(in_its_words)
+    StepFunctionsParserBackend._validate_definition = staticmethod(validate)
 
 
 def dangling(machine: dict[str, Any], path: str = "") -> Iterator[str]:
@@ -46,7 +55,9 @@ def _in_its_words(value: Any) -> Any:
     match value:
         case dict():
             return {
-                name: float(part) if name == "ToleratedFailurePercentage" and isinstance(part, int) else _in_its_words(part)
+                name: float(part)
+                if name == "ToleratedFailurePercentage" and isinstance(part, int)
+                else _in_its_words(part)
                 for name, part in value.items()
             }
         case list():

@@ -57,7 +57,9 @@ def _start_execution(self: StepFunctionResponse) -> ActionResult:
     if not _NAME.fullmatch(name):
         raise JsonRESTError("InvalidName", f"Invalid Name: '{name}'")
     if len(given) > LARGEST_INPUT:
-        raise JsonRESTError("InvalidExecutionInput", f"The input has {len(given)} characters; {LARGEST_INPUT} are taken")
+        raise JsonRESTError(
+            "InvalidExecutionInput", f"The input has {len(given)} characters; {LARGEST_INPUT} are taken"
+        )
     execution = self.stepfunction_backend.start_execution(self._get_param("stateMachineArn"), name, given)
     return ActionResult({"executionArn": execution.execution_arn, "startDate": execution.start_date})
 

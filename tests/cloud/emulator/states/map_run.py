@@ -29,6 +29,9 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
 
+from ..witness import witness
+from . import calls
+
 _OVER = "The specified tolerated failure threshold was exceeded"
 
 
@@ -91,6 +94,10 @@ def _map_run(self: Any, env: Environment, eval_input: Any) -> None:
     pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
     pool._open_jobs = [job for job in pool._open_jobs if job.job_index not in children.done]
     pool._jobs_number = len(pool._open_jobs)
+    # Each child is an execution of its own, and the state machine starts it.
+    seen = witness(calls.PRINCIPAL, via="")
+    for _ in pool._open_jobs:
+        seen.saw("states", "StartExecution", record.map_state_machine_arn.partition("/")[0])
     if pool._open_jobs:
         workers = min(record.max_concurrency or math.inf, pool._jobs_number)
         for _ in range(int(workers)):
@@ -168,9 +175,7 @@ def _write_results(env: Environment, resource_runtime_part: Any, state_credentia
     manifest = {"DestinationBucket": bucket, "MapRunArn": record.map_run_arn, "ResultFiles": files}
     key = f"{folder}manifest.json"
     client.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
-    env.stack.append(
-        {"MapRunArn": record.map_run_arn, "ResultWriterDetails": {"Bucket": bucket, "Key": key}}
-    )
+    env.stack.append({"MapRunArn": record.map_run_arn, "ResultWriterDetails": {"Bucket": bucket, "Key": key}})
 
 
 def _result(child: Child, record: Any) -> dict[str, Any]:

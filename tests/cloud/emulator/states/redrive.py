@@ -36,7 +36,9 @@ def redrive(execution: Execution) -> None:
     state, given = _unfinished(history.get_event_history())
     execution.redrives = getattr(execution, "redrives", 0) + 1
     before = execution.exec_worker
-    execution.exec_worker = _Continued(before, execution._get_start_execution_worker(), state, given, execution.redrives)
+    execution.exec_worker = _Continued(
+        before, execution._get_start_execution_worker(), state, given, execution.redrives
+    )
     execution.exec_status = ExecutionStatus.RUNNING
     execution.stop_date = execution.error = execution.cause = None
     execution.exec_worker.start()

@@ -2,7 +2,8 @@
 
 /// The characters that a text with escapes stands for; none if an escape is no character, as half of a
 /// surrogate pair.
-pub(crate) fn unescape(escaped: &str) -> Option<String> {
+#[must_use]
+pub fn unescape(escaped: &str) -> Option<String> {
     let mut text = String::with_capacity(escaped.len());
     let mut rest = escaped;
     while let Some((plain, after)) = rest.split_once('\\') {

@@ -1,15 +1,23 @@
 //! Steps over JSON that no column wants: 64 bytes at a time, balancing quotes and brackets and nothing else.
 
 use crate::lanes::Lanes;
-use crate::scan::{Bad, DEPTH, Reason};
 
-/// The end of the object or list that opens at `at`.
-pub(crate) fn container(bytes: &[u8], at: usize) -> Result<usize, Bad> {
-    close(bytes, at + 1, 1)
+/// Why an object or list has no end, and about where that was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// The bytes end before it does.
+    EndsEarly(usize),
+    /// More objects and lists stand in each other than are allowed.
+    TooDeep(usize),
 }
 
-/// The end of the `depth`-th enclosing container, from a place outside of texts.
-fn close(bytes: &[u8], mut at: usize, mut depth: usize) -> Result<usize, Bad> {
+/// The end of the object or list that opens at `at`, in which no more than `most` stand in each other, give or take the
+/// brackets of 64 bytes.
+///
+/// # Errors
+/// Why it has none.
+pub fn container(bytes: &[u8], at: usize, most: usize) -> Result<usize, Open> {
+    let (mut at, mut depth) = (at + 1, 1);
     let mut in_text = 0u64;
     let mut escaped = 0u64;
     loop {
@@ -28,12 +36,12 @@ fn close(bytes: &[u8], mut at: usize, mut depth: usize) -> Result<usize, Bad> {
         } else if let Some(end) = close_in_block(opens, closes, &mut depth) {
             return Ok(at + end + 1);
         }
-        if depth > DEPTH {
-            return Err(Bad::at(at, Reason::TooDeep));
+        if depth > most {
+            return Err(Open::TooDeep(at));
         }
         at += 64;
         if at >= bytes.len() {
-            return Err(Bad::at(bytes.len(), Reason::EndsEarly));
+            return Err(Open::EndsEarly(bytes.len()));
         }
     }
 }
@@ -153,20 +161,20 @@ mod tests {
             r#"["\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\"]"#,
         ] {
             assert_eq!(
-                container(text.as_bytes(), 0).ok(),
+                container(text.as_bytes(), 0, 128).ok(),
                 slow(text.as_bytes()),
                 "{text}"
             );
         }
-        assert!(container(b"[[]", 0).is_err());
-        assert!(container("[".repeat(1000).as_bytes(), 0).is_err());
+        assert!(container(b"[[]", 0, 128).is_err());
+        assert!(container("[".repeat(1000).as_bytes(), 0, 128).is_err());
     }
 
     proptest! {
         #[test]
         fn blocks_agree_with_bytes(rest in r#"[\[\]{}"\\ab]{0,300}"#) {
             let text = format!("[{rest}");
-            if let Ok(end) = container(text.as_bytes(), 0) {
+            if let Ok(end) = container(text.as_bytes(), 0, 128) {
                 prop_assert_eq!(Some(end), slow(text.as_bytes()));
             } else {
                 let end = slow(text.as_bytes());

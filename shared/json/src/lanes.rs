@@ -4,10 +4,12 @@ use wide::u8x16;
 
 /// Sixteen bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lanes(u8x16);
+pub struct Lanes(u8x16);
 
 impl Lanes {
+    /// These sixteen bytes.
     #[inline(always)]
+    #[must_use]
     pub fn of(bytes: &[u8; 16]) -> Self {
         Lanes(u8x16::new(*bytes))
     }
@@ -15,8 +17,7 @@ impl Lanes {
     /// The sixteen bytes from `at`, if there are so many.
     #[inline(always)]
     pub fn at(bytes: &[u8], at: usize) -> Option<Self> {
-        let sixteen = bytes.get(at..)?.first_chunk()?;
-        Some(Lanes::of(sixteen))
+        Some(Lanes::of(chunk(bytes, at)?))
     }
 
     /// Where a byte stands.
@@ -28,9 +29,16 @@ impl Lanes {
     /// The bytes less those of `floor`, if none is more than its limit above it.
     #[inline(always)]
     pub fn above(self, floor: &[u8; 16], limits: &[u8; 16]) -> Option<[u8; 16]> {
+        let (above, within) = self.above_where(floor, limits);
+        (within == 0xffff).then_some(above)
+    }
+
+    /// The bytes less those of `floor`, and which of them are no more than their limit above it.
+    #[inline(always)]
+    pub fn above_where(self, floor: &[u8; 16], limits: &[u8; 16]) -> ([u8; 16], u32) {
         let above = self.0 - u8x16::new(*floor);
         let is_within = above.min(u8x16::new(*limits)).simd_eq(above);
-        (is_within.to_bitmask() == 0xffff).then(|| above.to_array())
+        (above.to_array(), is_within.to_bitmask())
     }
 
     /// Where the bytes of two are the same.
@@ -56,6 +64,13 @@ impl Lanes {
         stops.to_bitmask()
     }
 
+    /// The same of thirty-two bytes.
+    #[inline(always)]
+    pub fn stop_text_of(bytes: &[u8; 32]) -> u32 {
+        let (sixteens, _) = bytes.as_chunks::<16>();
+        Lanes::of(&sixteens[0]).stop_text() | Lanes::of(&sixteens[1]).stop_text() << 16
+    }
+
     /// Where a number ends. A slash passes for a part of it here, and is found out when it is converted.
     #[inline(always)]
     pub fn stop_number(self) -> u32 {
@@ -66,6 +81,14 @@ impl Lanes {
             | self.0.simd_eq(u8x16::splat(b'+'));
         !parts.to_bitmask() & 0xffff
     }
+}
+
+/// So many bytes from `at`, if there are so many. Pages are smaller than 4 GiB, so no sum of places overflows; that
+/// this is plain to the compiler saves it a comparison.
+#[inline(always)]
+pub fn chunk<const LENGTH: usize>(bytes: &[u8], at: usize) -> Option<&[u8; LENGTH]> {
+    let at = at as u32 as usize;
+    bytes.get(at..at + LENGTH)?.first_chunk()
 }
 
 #[cfg(test)]

@@ -1,0 +1,124 @@
+//! The emulator of AWS, with a bucket and a state machine in it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::Value;
+
+use super::house;
+
+/// The name of the bucket.
+pub const BUCKET: &str = "lakehead-test";
+
+/// A running emulator; it ends with this value.
+pub struct Emulator {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    /// Where it listens.
+    pub endpoint: String,
+}
+
+/// Makes the bucket and a state machine of the definition on standard input, and says its ARN.
+const DEPLOY: &str = r#"
+import boto3, json, sys
+boto3.client("s3").create_bucket(
+    Bucket=sys.argv[1], CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+made = boto3.client("stepfunctions").create_state_machine(
+    name="lakehead", definition=sys.stdin.read(), roleArn="arn:aws:iam::123456789012:role/lakehead")
+print(json.dumps(made["stateMachineArn"]))
+"#;
+
+/// Puts every file below a directory into the bucket, but those whose keys end as told.
+const UPLOAD: &str = r#"
+import boto3, os, sys
+bucket, root, but = sys.argv[1:4]
+s3 = boto3.client("s3")
+for folder, _, files in os.walk(root):
+    for file in files:
+        path = os.path.join(folder, file)
+        if not but or not path.endswith(but):
+            s3.upload_file(path, bucket, os.path.relpath(path, root))
+print("null")
+"#;
+
+impl Emulator {
+    /// Starts one.
+    pub fn start() -> Self {
+        let mut process = Command::new(python())
+            .arg(house::root().join("tests/cloud/serve.py"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the emulator starts");
+        let stdin = process.stdin.take();
+        let mut line = String::new();
+        let said = process.stdout.take().expect("piped");
+        let read = BufReader::new(said).read_line(&mut line);
+        read.expect("it says where it listens");
+        let said: Value = serde_json::from_str(&line).expect("a line of JSON");
+        let endpoint = said["endpoint"].as_str().expect("an endpoint").to_owned();
+        Emulator {
+            process,
+            stdin,
+            endpoint,
+        }
+    }
+
+    /// Makes the bucket and a state machine; answers its ARN.
+    pub fn deploy(&self, definition: &str) -> String {
+        let arn = self.python(DEPLOY, &[BUCKET], definition);
+        arn.as_str().expect("an ARN").to_owned()
+    }
+
+    /// Puts what is below a root into the bucket, but what ends in `but`.
+    pub fn upload(&self, root: &Path, but: &str) {
+        let root = root.display().to_string();
+        self.python(UPLOAD, &[BUCKET, &root, but], "");
+    }
+
+    /// Lets a command reach the emulator.
+    pub fn reached_by(&self, command: &mut Command) {
+        command
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_DEFAULT_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env_remove("AWS_PROFILE");
+    }
+
+    fn python(&self, script: &str, arguments: &[&str], input: &str) -> Value {
+        use std::io::Write;
+
+        let mut command = Command::new(python());
+        command.args(["-c", script]).args(arguments);
+        self.reached_by(&mut command);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(input.as_bytes()).expect("read");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success());
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It ends when its standard input is closed.
+        drop(self.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn python() -> std::path::PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
+    let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
+    house::root().join(venv).join("bin/python")
+}
