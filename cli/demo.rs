@@ -5,6 +5,7 @@ use std::path::Path;
 
 use edge::env::Env;
 use edge::secrets::SecretStore;
+use embedded::{Embedded, Settings};
 use indexmap::IndexMap;
 use pipeline::name::Name;
 use pipeline::run::RunRequest;
@@ -116,13 +117,8 @@ async fn summary(env: &Env, options: &Demo) -> Result<String, Failure> {
 }
 
 async fn rows(env: &Env, sql: &str) -> Result<Vec<Vec<Value>>, Failure> {
-    let catalogue = env.lake.catalogue().await?;
-    Ok(env
-        .engine()?
-        .query(&catalogue, sql)
-        .await?
-        .take(100)
-        .await?)
+    let engine = Embedded::new(&Settings::default())?;
+    Ok(engine.query_lake(&env.lake, sql).await?.take(100).await?)
 }
 
 fn histogram(bins: &[Vec<Value>]) -> String {

@@ -198,7 +198,7 @@ fn tables(pipeline: &Pipeline) -> Vec<PlannedTable> {
 }
 
 fn models(pipeline: &Pipeline, period: &Period) -> Vec<PlannedStatement> {
-    let models = pipeline.models(period);
+    let models = pipeline.models(period, None);
     // Of the periods of a model, the newest shows what is done for all of them.
     let followed = |at: usize, model: &PlannedModel| {
         let next = models.get(at + 1);
@@ -288,7 +288,7 @@ fn publishes(pipeline: &Pipeline, period: &Period) -> Vec<String> {
     let mut steps: IndexMap<String, Vec<String>> = IndexMap::new();
     let own = steps.entry(definition.database().to_string()).or_default();
     own.extend(tables.map(|name| format!("{name} {}", write(name))));
-    for model in pipeline.models(period) {
+    for model in pipeline.models(period, None) {
         let relation = &model.relation;
         let of_database = steps.entry(format!("{} (models)", relation.database));
         of_database

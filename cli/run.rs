@@ -287,7 +287,9 @@ pub async fn read_report(
     if let (true, Some(stored)) = (report.windows.is_empty() && fault.is_none(), stored) {
         report.windows = published_before(stored, env).await?;
     }
-    for (name, table) in refreshed.unwrap_or_default().tables {
+    let refreshed = refreshed.unwrap_or_default();
+    report.read_bytes += refreshed.read_bytes;
+    for (name, table) in refreshed.tables {
         let name = match report.tables.contains_key(&name) {
             // A model may bear the name of a table in another database.
             true => format!("{}.{name}", table.database),

@@ -13,7 +13,9 @@ use pipeline::layout::{self, RunKeys};
 use pipeline::ledger::{WindowEntry, WindowEvent};
 use pipeline::name::Name;
 use pipeline::plan::{self, Period};
-use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRef, Slice, SliceList};
+use pipeline::run::{
+    PlanInput, PlanOutput, PlanStatus, Reads, RunRef, RunRequest, Slice, SliceList,
+};
 use pipeline::trigger::Trigger;
 use step::Step;
 
@@ -38,7 +40,7 @@ impl Step for Plan {
             env.meter.expect(planned.pages, planned.output.slices.count);
             return Ok(planned.output);
         }
-        if is_duplicate(&input, env).await? {
+        if is_duplicate(&input.request, &run, env).await? {
             return nothing_to_do(run, &keys, env);
         }
         let mut traffic = Traffic::default();
@@ -56,14 +58,13 @@ impl Step for Plan {
 
 /// Whether another run has the moment of the schedule that this one stands for. Whoever notes it first has it, and
 /// has it still when it comes again.
-async fn is_duplicate(input: &PlanInput, env: &Env) -> Result<bool, Fault> {
-    let request = &input.request;
+async fn is_duplicate(request: &RunRequest, run: &RunRef, env: &Env) -> Result<bool, Fault> {
     let Some(at) = request.triggered_at().map_err(Fault::bad_definition)? else {
         return Ok(false);
     };
     let key = layout::trigger(&request.pipeline, at, &request.params);
     let ours = Trigger {
-        run_id: input.run_id.clone(),
+        run_id: run.id.clone(),
     };
     let note = serde_json::to_vec(&ours)
         .map_err(|error| Fault::bug(format!("a trigger is no JSON: {error}")))?;
@@ -73,9 +74,9 @@ async fn is_duplicate(input: &PlanInput, env: &Env) -> Result<bool, Fault> {
         Err(error) => return Err(error.into()),
     }
     let first: Trigger = run::required(&env.objects, &key).await?;
-    let is_duplicate = first.is_duplicate(&input.run_id);
+    let is_duplicate = first.is_duplicate(&run.id);
     if is_duplicate {
-        tracing::info!(run = input.run_id, by = first.run_id, %at, "another run has this trigger");
+        tracing::info!(run = run.id, by = first.run_id, %at, "another run has this trigger");
     }
     Ok(is_duplicate)
 }

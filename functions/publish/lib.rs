@@ -1,13 +1,15 @@
 //! `publish`: counts, checks, and one atomic step that makes a run's tables visible; or the record of a failure.
 //!
 //! Order matters: the data switches first, the ledger and the run's record follow. A crash in between is mended
-//! by running the step again, which finds the switch done.
+//! by running the step again, which finds the switch done. While a warehouse works, the step answers that it is
+//! running, and is called again; it finds what it knows already.
 
+use edge::engine::{Engine, Work};
 use edge::env::Env;
 use edge::lake::Published;
 use edge::ledger::Ledger;
+use edge::progress::Progress;
 use edge::run::{self, Run};
-use pipeline::data_check::CheckResult;
 use pipeline::fault::Fault;
 use pipeline::lake::Publication;
 use pipeline::ledger::WindowEvent;
@@ -16,14 +18,18 @@ use pipeline::run::{PublishInput, PublishOutput, PublishStatus, SkippableStep};
 use step::Step;
 
 mod bookmarks;
+mod checked;
+mod destinations;
 mod failure;
 mod gathered;
+mod in_redshift;
+mod metrics;
 mod publication;
 mod record;
 mod target;
 
+use destinations::Destinations;
 use gathered::Gathered;
-use target::Postgres;
 
 /// The step.
 pub struct Publish;
@@ -38,38 +44,50 @@ impl Step for Publish {
             return Ok(PublishOutput::ended(None, PublishStatus::Failed));
         };
         let run = env.run(&reference).await?;
-        let status = match input.failure {
-            Some(caught) => failure::record(&run, &caught, env).await?,
-            None => publish(&run, env).await?,
-        };
-        Ok(PublishOutput::ended(Some(reference), status))
+        if let Some(caught) = input.failure {
+            let status = failure::record(&run, &caught, env).await?;
+            return Ok(PublishOutput::ended(Some(reference), status));
+        }
+        Ok(match publish(&run, env).await? {
+            Progress::Done(status) => PublishOutput::ended(Some(reference), status),
+            Progress::Running { wait_seconds } => PublishOutput::running(reference, wait_seconds),
+        })
     }
 }
 
-async fn publish(run: &Run, env: &Env) -> Result<PublishStatus, Fault> {
+async fn publish(run: &Run, env: &Env) -> Result<Progress<PublishStatus>, Fault> {
     if let Some(done) = done_before(run, env).await? {
-        return Ok(done);
+        return Ok(Progress::Done(done));
     }
     let gathered = Gathered::of(run, env).await?;
     note(run, &WindowEvent::Loaded, env).await?;
     if let Err(fault) = gathered.check_tolerance(run) {
-        record::store(run, &gathered, PublishStatus::Failed, Vec::new(), env).await?;
+        record::store_failed(run, &gathered, &[], env).await?;
         return Err(fault);
     }
     let publication = publication::of(run, &gathered, env).await?;
-    let postgres = Postgres::open(run, env).await?;
-    let checks = check(run, &gathered, &publication, &postgres, env).await?;
-    if let Some(fault) = edge::data_check::failure(&checks) {
-        record::store(run, &gathered, PublishStatus::Failed, checks, env).await?;
+    let destinations = Destinations::open(run, env).await?;
+    let checked = checked::check(run, &gathered, &publication, &destinations, env).await;
+    let checked = match checked? {
+        Progress::Done(checked) => checked,
+        Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
+    };
+    if let Some(fault) = edge::data_check::failure(&checked.results) {
+        record::store_failed(run, &gathered, &checked.results, env).await?;
         return Err(fault);
     }
-    let (status, destinations) = switch(run, &gathered, &publication, &postgres, env).await?;
+    let switched = switch(run, &gathered, &publication, &destinations, env).await?;
+    let (status, reports) = match switched {
+        Progress::Done(switched) => switched,
+        Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
+    };
     if status != PublishStatus::Skipped {
         note(run, &WindowEvent::Published(gathered.rows()), env).await?;
         bookmarks::advance(run, &gathered, env).await?;
     }
-    record::store_published(run, &gathered, status, checks, destinations, env).await?;
-    Ok(status)
+    record::store_published(run, &gathered, status, &checked, reports, env).await?;
+    metrics::tell(run, status, &gathered, env);
+    Ok(Progress::Done(status))
 }
 
 /// What this run published before, if it did: a repeated call has nothing to do.
@@ -78,6 +96,13 @@ async fn done_before(run: &Run, env: &Env) -> Result<Option<PublishStatus>, Faul
     Ok(manifest
         .map(|manifest| manifest.status)
         .filter(|status| *status != PublishStatus::Failed))
+}
+
+/// Has the engine take away what it made for the work. If that fails it is no matter: the next run sweeps it up.
+async fn end(engine: &dyn Engine, work: &Work) {
+    if let Err(fault) = engine.end(work).await {
+        tracing::warn!(%fault, "what was made for checks is left in the warehouse");
+    }
 }
 
 async fn note(run: &Run, event: &WindowEvent, env: &Env) -> Result<(), Fault> {
@@ -91,50 +116,42 @@ async fn note(run: &Run, event: &WindowEvent, env: &Env) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn check(
-    run: &Run,
-    gathered: &Gathered,
-    publication: &Publication,
-    postgres: &Postgres<'_>,
-    env: &Env,
-) -> Result<Vec<CheckResult>, Fault> {
-    let files = run.pipeline.files.iter();
-    let context = edge::data_check::Context {
-        scope: run.pipeline.scope(run.newest()?),
-        keys: publication::keys(run),
-        files: files
-            .map(|(path, text)| (path.as_str(), text.as_str()))
-            .collect(),
-        dropped: gathered.dropped(),
-        published: postgres.rows(run).await?,
-    };
-    let checks = run.pipeline.checks();
-    edge::data_check::run(env.engine()?, &env.lake, publication, &checks, &context).await
-}
-
-/// Switches the destinations one after the other: first the one that may refuse. What breaks off between them
-/// is mended by the next call, which finds the first one done.
+/// Switches the destinations one after the other: first those that may refuse. What breaks off between them
+/// is mended by the next call, which finds the first ones done.
 async fn switch(
     run: &Run,
     gathered: &Gathered,
     publication: &Publication,
-    postgres: &Postgres<'_>,
+    destinations: &Destinations<'_>,
     env: &Env,
-) -> Result<(PublishStatus, Vec<DestinationReport>), Fault> {
+) -> Result<Progress<(PublishStatus, Vec<DestinationReport>)>, Fault> {
     if run.request.skip.contains(&SkippableStep::Publish) {
-        return Ok((PublishStatus::Skipped, Vec::new()));
+        return Ok(Progress::Done((PublishStatus::Skipped, Vec::new())));
     }
-    let in_postgres = postgres.publish(gathered, publication).await?;
+    let elsewhere = match destinations.publish(gathered, publication).await? {
+        Progress::Done(reports) => reports,
+        Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
+    };
     let in_lake = match env.lake.publish(publication).await? {
         Published::Published { .. } => PublishStatus::Published,
         Published::Unchanged { .. } => PublishStatus::Unchanged,
     };
+    // Also when nothing changed: what an earlier run published may not be shown to all readers yet.
+    let work = env.work(&run.reference);
+    let shown = env.engine()?.show(&work, &publication.database).await?;
+    Ok(shown.map(|()| reported(in_lake, elsewhere)))
+}
+
+/// What became of all destinations together, and of each.
+fn reported(
+    in_lake: PublishStatus,
+    elsewhere: Vec<DestinationReport>,
+) -> (PublishStatus, Vec<DestinationReport>) {
     // Of the one destination that every pipeline has, the run's status says all.
-    let Some(in_postgres) = in_postgres else {
-        return Ok((in_lake, Vec::new()));
-    };
-    let changed = target::has_changed(&in_postgres);
-    let status = match changed {
+    if elsewhere.is_empty() {
+        return (in_lake, elsewhere);
+    }
+    let status = match elsewhere.iter().any(destinations::has_changed) {
         true => PublishStatus::Published,
         false => in_lake,
     };
@@ -143,5 +160,5 @@ async fn switch(
         status: in_lake.name().to_owned(),
         message: String::new(),
     };
-    Ok((status, vec![lake, in_postgres]))
+    (status, std::iter::once(lake).chain(elsewhere).collect())
 }

@@ -11,17 +11,26 @@ use pipeline::report::{
 };
 use pipeline::run::PublishStatus;
 
+use crate::checked::Checked;
 use crate::gathered::Gathered;
 
-/// Stores the record of a run that came as far as being checked.
-pub async fn store(
+/// Stores the record of a run that came as far as being counted, or checked, and no further.
+pub async fn store_failed(
     run: &Run,
     gathered: &Gathered,
-    status: PublishStatus,
-    checks: Vec<CheckResult>,
+    checks: &[CheckResult],
     env: &Env,
 ) -> Result<(), Fault> {
-    store_published(run, gathered, status, checks, Vec::new(), env).await
+    let checked = Checked::of(checks);
+    store_published(
+        run,
+        gathered,
+        PublishStatus::Failed,
+        &checked,
+        Vec::new(),
+        env,
+    )
+    .await
 }
 
 /// Stores the record of a run with what became of each destination.
@@ -29,7 +38,7 @@ pub async fn store_published(
     run: &Run,
     gathered: &Gathered,
     status: PublishStatus,
-    checks: Vec<CheckResult>,
+    checked: &Checked,
     destinations: Vec<DestinationReport>,
     env: &Env,
 ) -> Result<(), Fault> {
@@ -45,7 +54,8 @@ pub async fn store_published(
             .collect(),
         requests: requests(gathered),
         resources: resources(gathered),
-        checks,
+        checks: checked.results.clone(),
+        read_bytes: checked.read_bytes,
         destinations,
         fault: None,
     };

@@ -94,11 +94,6 @@ impl<'a> Postgres<'a> {
     }
 }
 
-/// Whether readers of the database see something new.
-pub fn has_changed(report: &DestinationReport) -> bool {
-    report.status == "published"
-}
-
 fn report(status: &str, message: String) -> DestinationReport {
     DestinationReport {
         destination: "postgres".to_owned(),

@@ -17,6 +17,7 @@ mod matrix;
 mod mocks;
 mod pipelines;
 mod rates;
+mod sql;
 mod state_machine;
 mod support;
 mod tolerance;

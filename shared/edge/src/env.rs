@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::definitions::Definitions;
-use crate::engine::Engine;
+use crate::engine::{Engine, Work};
 use crate::lake::Lake;
 use crate::objects::Objects;
 use crate::run::Run;
@@ -21,7 +21,24 @@ use crate::session::Sessions;
 use crate::settings::Settings;
 
 /// What makes an engine, for the functions that run SQL.
-pub type MakeEngine = fn() -> Result<Arc<dyn Engine>, Fault>;
+pub type MakeEngine = fn(&Site<'_>) -> Result<Arc<dyn Engine>, Fault>;
+
+/// What an engine is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// What the environment tells the process.
+    pub settings: &'a Settings,
+    /// The bucket that a process on AWS works in, and AWS; none on a laptop.
+    pub bucket: Option<(&'a Arc<Aws>, &'a str)>,
+    /// The time.
+    pub clock: &'a Clock,
+}
+
+impl Site<'_> {
+    fn engine(&self, make: Option<MakeEngine>) -> Result<Option<Arc<dyn Engine>>, Fault> {
+        make.map(|make| make(self)).transpose()
+    }
+}
 
 /// The handles of a process. Clones share everything but the deadline.
 #[derive(Clone)]
@@ -75,7 +92,7 @@ impl Env {
     pub async fn served(engine: Option<MakeEngine>) -> Result<Self, Fault> {
         let settings = Settings::read()?;
         if let Some(bucket) = settings.bucket.clone() {
-            let aws = Arc::new(Aws::load().await?);
+            let aws = Arc::new(Aws::of_function(&settings)?);
             return Env::in_bucket(aws, &bucket, settings, engine);
         }
         let root = settings.root.clone().ok_or_else(|| {
@@ -104,6 +121,12 @@ impl Env {
         let pipelines = settings.pipelines.clone();
         let secrets = SecretStore::open(&settings)?;
         let secrets = secrets.on_aws(aws.clone(), &settings, stores.objects.clone());
+        let site = Site {
+            settings: &settings,
+            bucket: Some((&aws, bucket)),
+            clock: &Clock::System,
+        };
+        let engine = site.engine(engine)?;
         let env = Env::over(stores, &pipelines, settings, secrets, engine)?;
         let aws = Some(aws);
         Ok(Env { aws, ..env })
@@ -121,6 +144,12 @@ impl Env {
             lake: Lake::directory(places.root.join("lake")),
             exports: Objects::directory(places.root.join("exports")),
         };
+        let site = Site {
+            settings: &settings,
+            bucket: None,
+            clock: &Clock::System,
+        };
+        let engine = site.engine(engine)?;
         Env::over(stores, &places.pipelines, settings, secrets, engine)
     }
 
@@ -129,7 +158,7 @@ impl Env {
         pipelines: &Path,
         settings: Settings,
         secrets: SecretStore,
-        engine: Option<MakeEngine>,
+        engine: Option<Arc<dyn Engine>>,
     ) -> Result<Self, Fault> {
         let clock = Clock::System;
         Ok(Env {
@@ -144,7 +173,7 @@ impl Env {
             clock,
             meter: Arc::default(),
             cores: Arc::new(Semaphore::new(cores())),
-            engine: engine.map(|make| make()).transpose()?,
+            engine,
             deadline: None,
             processes: 1,
         })
@@ -187,6 +216,11 @@ impl Env {
     pub fn engine(&self) -> Result<&dyn Engine, Fault> {
         let engine = self.engine.as_deref();
         engine.ok_or_else(|| Fault::bug("this function was built without an engine for SQL"))
+    }
+
+    /// What the engine works for in a step of a run.
+    pub fn work(&self, run: &RunRef) -> Work {
+        Work::of(run, &self.objects, &self.lake)
     }
 
     /// A run as plan stored it.

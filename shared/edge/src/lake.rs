@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use pipeline::fault::Fault;
 use pipeline::lake::{
     Column, DataFile, FORMAT, Pointer, Publication, State, Version, pointer_key, run_of,
@@ -99,7 +100,7 @@ pub struct ListedTable {
     pub rows: u64,
     /// Its columns.
     pub columns: Vec<Column>,
-    /// Exactly the Parquet files of the version that readers see.
+    /// Exactly the Parquet files of the version that readers see; none where the lake is not on this machine.
     pub files: Vec<PathBuf>,
     /// The column that tells windows apart.
     pub window_column: Option<String>,
@@ -109,6 +110,11 @@ impl Lake {
     /// The lake in a store of its own.
     pub fn new(objects: Objects) -> Self {
         Lake { objects }
+    }
+
+    /// Its objects, for engines that read and write them by themselves.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// The lake below a directory of its own.
@@ -232,16 +238,16 @@ impl Lake {
     }
 
     async fn versions(&self, state: &State) -> Result<BTreeMap<String, Version>, Error> {
-        let mut versions = BTreeMap::new();
-        for (table, key) in &state.tables {
+        let versions = state.tables.iter().map(async |(table, key)| {
             let content = self.objects.get(key).await?;
             let version = parse(key, &content).map_err(|fault| Error::Store {
                 key: key.clone(),
                 source: std::io::Error::new(std::io::ErrorKind::InvalidData, fault.message),
             })?;
-            versions.insert(table.clone(), version);
-        }
-        Ok(versions)
+            Ok((table.clone(), version))
+        });
+        let versions: Vec<_> = versions.collect();
+        stream::iter(versions).buffered(AT_ONCE).try_collect().await
     }
 
     /// What a publication would make visible, for checks before it does.
@@ -415,6 +421,7 @@ impl Lake {
                 let content = self.objects.get(key).await?;
                 let version: Version = parse(key, &content)?;
                 needed.extend(version.files().map(|file| file.key.clone()));
+                needed.extend(version.list_keys());
                 needed.insert(key.to_owned());
             }
         }
@@ -455,29 +462,37 @@ impl Lake {
         for database in self.databases().await? {
             let snapshot = self.snapshot(&database).await?;
             for version in snapshot.iter().flat_map(|s| s.versions.values()) {
-                self.add(&mut catalogue, version)?;
+                let source = self.source(version, None)?;
+                catalogue.insert(version.relation.clone(), source);
             }
         }
         Ok(catalogue)
     }
 
-    /// Makes a version, published or staged, known to an engine, in place of any other of its table.
+    /// Makes a version that nobody sees yet known to an engine, in place of any other of its table.
     pub fn add(&self, catalogue: &mut Catalogue, version: &Version) -> Result<(), Fault> {
-        let source = Source {
-            columns: version.columns.clone(),
-            view: version.view.clone(),
-            files: self.paths(version)?,
-        };
-        catalogue.insert(version.relation.clone(), source);
+        let unseen = Some(version.clone());
+        catalogue.insert(version.relation.clone(), self.source(version, unseen)?);
         Ok(())
     }
 
-    fn paths(&self, version: &Version) -> Result<Vec<PathBuf>, Fault> {
-        let path = |file: &DataFile| {
-            let path = self.objects.local_path(&file.key)?;
-            path.ok_or_else(|| Fault::bug("the embedded engine reads files of this machine only"))
-        };
-        version.files().map(path).collect()
+    fn source(&self, version: &Version, unseen: Option<Version>) -> Result<Source, Fault> {
+        Ok(Source {
+            columns: version.columns.clone(),
+            view: version.view.clone(),
+            files: self.paths(version)?,
+            fingerprint: version.fingerprint.clone(),
+            unseen,
+        })
+    }
+
+    /// The files of a version on this machine; none where the lake is elsewhere.
+    fn paths(&self, version: &Version) -> Result<Option<Vec<PathBuf>>, Fault> {
+        let paths = version
+            .files()
+            .map(|file| self.objects.local_path(&file.key));
+        let paths: Option<Vec<PathBuf>> = paths.collect::<Result<_, Error>>()?;
+        Ok(paths.filter(|_| self.objects.root().is_some()))
     }
 
     /// All published tables, for programs that read the files themselves.
@@ -488,7 +503,7 @@ impl Lake {
             for version in snapshot.into_iter().flat_map(|s| s.versions.into_values()) {
                 tables.push(ListedTable {
                     rows: version.rows(),
-                    files: self.paths(&version)?,
+                    files: self.paths(&version)?.unwrap_or_default(),
                     relation: version.relation,
                     description: version.description,
                     columns: version.columns,
@@ -499,6 +514,9 @@ impl Lake {
         Ok(tables)
     }
 }
+
+/// How many versions are read at a time: each waits for its store most of its time.
+const AT_ONCE: usize = 8;
 
 /// How often a swap that others win is tried again: each time, another run has come further.
 const PATIENCE: usize = 1000;

@@ -1,18 +1,15 @@
 //! Makes the models of a pipeline in fresh places and switches them in.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::destination::Write;
 use pipeline::fault::Fault;
 use pipeline::lake::{Column, Order, Publication, StagedTable, StagedWindow, Version};
 use pipeline::model::{Materialized, PlannedModel};
 
-use crate::engine::{Catalogue, Engine};
+use crate::engine::{Catalogue, Engine, Materialised, Query, Work, ask};
 use crate::lake::{Lake, Published, Snapshot};
-
-/// The name of the one file of a model's table.
-const PART: &str = "000000";
+use crate::progress::Progress;
 
 /// Makes all models over what is published and publishes them: first all are complete, then each database of
 /// them switches at once. Repeated, it changes nothing.
@@ -20,65 +17,189 @@ const PART: &str = "000000";
 /// `models` are in an order in which each comes after what it reads, as [`pipeline::model::plan`] answers.
 pub async fn refresh(
     engine: &dyn Engine,
-    lake: &Lake,
+    work: &Work,
     models: &[PlannedModel],
-    run: &str,
     order: &Order,
-) -> Result<Vec<Published>, Fault> {
-    let mut catalogue = lake.catalogue().await?;
+) -> Result<Progress<Vec<Published>>, Fault> {
+    let mut making = Making::begin(engine, work, order).await?;
+    let made = match making.all(models).await? {
+        Progress::Done(made) => made,
+        Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
+    };
     let mut publications: BTreeMap<String, Publication> = BTreeMap::new();
-    let mut snapshots: BTreeMap<String, Option<Snapshot>> = BTreeMap::new();
-    let mut periodic: BTreeMap<&str, Vec<Column>> = BTreeMap::new();
-    for model in models {
-        let staged = match periodic.get(&*model.of) {
-            Some(columns) if model.materialized == Materialized::View => {
-                staged(model, columns.clone(), Some(model.sql.clone()), Vec::new())
-            }
-            _ => {
-                let made = make(engine, lake, &catalogue, model, run).await;
-                made.map_err(|fault| fault.with("model", &model.name))?
-            }
-        };
-        let is_periodic = !model.period.is_empty();
-        if is_periodic {
-            // The views of all periods are one but for its bounds, so that one of them is asked for its columns.
-            periodic.insert(&model.of, staged.columns.clone());
-        }
-        let database = model.relation.database.clone();
-        let publication = publications
-            .entry(database)
-            .or_insert_with_key(|database| Publication {
-                database: database.clone(),
-                run: run.to_owned(),
-                order: order.clone(),
-                tables: Vec::new(),
-            });
-        if is_periodic {
-            // No other model reads it.
-            publication.tables.push(staged);
-            continue;
-        }
-        // The models that follow read this one before anybody else does.
-        let before = match snapshots.entry(model.relation.database.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(lake.snapshot(&model.relation.database).await?),
-        };
-        let current = before
-            .as_ref()
-            .and_then(|before| before.versions.get(&staged.table));
-        lake.add(
-            &mut catalogue,
-            &Version::next(current, publication, &staged)?,
-        )?;
+    for (model, staged) in models.iter().zip(made) {
+        let database = &model.relation.database;
+        let publication = publications.entry(database.clone());
+        let publication = publication.or_insert_with(|| empty(database, work, order));
         publication.tables.push(staged);
     }
-    let mut published = Vec::new();
-    for mut publication in publications.into_values() {
-        let made_before = made_before(lake, &publication).await?;
-        publication.order = publication.order.max(made_before);
-        published.push(lake.publish(&publication).await?);
+    for publication in publications.values_mut() {
+        let made_before = made_before(&work.lake, publication).await?;
+        publication.order = publication.order.clone().max(made_before);
+        let prepared = work.lake.prepare(publication).await?;
+        engine.admit(&prepared.after).await?;
     }
-    Ok(published)
+    let mut published = Vec::new();
+    for publication in publications.values() {
+        published.push(work.lake.publish(publication).await?);
+    }
+    for database in publications.keys() {
+        if let Progress::Running { wait_seconds } = engine.show(work, database).await? {
+            return Ok(Progress::Running { wait_seconds });
+        }
+    }
+    Ok(Progress::Done(published))
+}
+
+/// A publication of models that holds none yet.
+fn empty(database: &str, work: &Work, order: &Order) -> Publication {
+    Publication {
+        database: database.to_owned(),
+        run: work.run.id.clone(),
+        order: order.clone(),
+        tables: Vec::new(),
+    }
+}
+
+/// Models on their way, layer by layer: those of a layer read what is published and what earlier layers made.
+struct Making<'a> {
+    engine: &'a dyn Engine,
+    work: &'a Work,
+    order: &'a Order,
+    catalogue: Catalogue,
+    snapshots: BTreeMap<String, Option<Snapshot>>,
+}
+
+impl<'a> Making<'a> {
+    async fn begin(
+        engine: &'a dyn Engine,
+        work: &'a Work,
+        order: &'a Order,
+    ) -> Result<Self, Fault> {
+        Ok(Making {
+            engine,
+            work,
+            order,
+            catalogue: work.lake.catalogue().await?,
+            snapshots: BTreeMap::new(),
+        })
+    }
+
+    /// Makes all models: written, listed, not yet visible; in their order.
+    async fn all(&mut self, models: &[PlannedModel]) -> Result<Progress<Vec<StagedTable>>, Fault> {
+        let names: BTreeSet<&str> = models.iter().map(|model| &*model.name).collect();
+        let mut made: BTreeMap<&str, StagedTable> = BTreeMap::new();
+        while made.len() < models.len() {
+            let waits = |name: &String| names.contains(&**name) && !made.contains_key(&**name);
+            let left = models
+                .iter()
+                .filter(|model| !made.contains_key(&*model.name));
+            let layer: Vec<&PlannedModel> =
+                left.filter(|model| !model.refs.iter().any(waits)).collect();
+            if layer.is_empty() {
+                return Err(Fault::bug("models wait for each other"));
+            }
+            let tables = match self.layer(&layer).await? {
+                Progress::Done(tables) => tables,
+                Progress::Running { wait_seconds } => {
+                    return Ok(Progress::Running { wait_seconds });
+                }
+            };
+            for (model, table) in layer.into_iter().zip(tables) {
+                self.add(model, &table).await?;
+                made.insert(&model.name, table);
+            }
+        }
+        let in_order = models.iter().filter_map(|model| made.remove(&*model.name));
+        Ok(Progress::Done(in_order.collect()))
+    }
+
+    /// Makes models that do not read each other.
+    async fn layer(&self, models: &[&PlannedModel]) -> Result<Progress<Vec<StagedTable>>, Fault> {
+        let is_table = |model: &&&PlannedModel| model.materialized == Materialized::Table;
+        let tables: Vec<&PlannedModel> = models.iter().filter(is_table).copied().collect();
+        let kept = self
+            .engine
+            .materialise(self.work, &self.catalogue, &tables)
+            .await?;
+        let columns = self.columns_of_views(models).await?;
+        let (mut kept, columns) = match (kept, columns) {
+            (Progress::Done(kept), Progress::Done(columns)) => (kept.into_iter(), columns),
+            (Progress::Running { wait_seconds }, _) | (_, Progress::Running { wait_seconds }) => {
+                return Ok(Progress::Running { wait_seconds });
+            }
+        };
+        let staged = models.iter().map(|model| match model.materialized {
+            Materialized::Table => {
+                let kept = kept.next();
+                kept.map(|kept| table(model, kept))
+            }
+            Materialized::View => {
+                let columns = columns.get(&*model.of);
+                columns.map(|columns| view(model, columns.clone()))
+            }
+        });
+        let staged: Option<Vec<StagedTable>> = staged.collect();
+        let staged = staged.ok_or_else(|| Fault::bug("the engine left a model out"))?;
+        Ok(Progress::Done(staged))
+    }
+
+    /// The columns of the views. Those of all periods are one but for its bounds, so that one of them is asked.
+    async fn columns_of_views<'m>(
+        &self,
+        models: &[&'m PlannedModel],
+    ) -> Result<Progress<BTreeMap<&'m str, Vec<Column>>>, Fault> {
+        let views = models
+            .iter()
+            .filter(|model| model.materialized == Materialized::View);
+        let of_each: BTreeMap<&str, &PlannedModel> =
+            views.rev().map(|model| (&*model.of, *model)).collect();
+        let queries: Vec<Query<'_>> = of_each
+            .values()
+            .map(|model| Query {
+                name: format!("view-{}", model.of),
+                about: ("model", model.name.clone()),
+                catalogue: &self.catalogue,
+                sql: model.sql.clone(),
+                most_rows: 0,
+            })
+            .collect();
+        let answers = ask(self.engine, self.work, &queries).await?;
+        Ok(answers.map(|answers| {
+            let columns = answers.into_iter().map(|answer| answer.columns);
+            of_each.into_keys().zip(columns).collect()
+        }))
+    }
+
+    /// Makes a model known to those that follow, before anybody else sees it.
+    async fn add(&mut self, model: &PlannedModel, staged: &StagedTable) -> Result<(), Fault> {
+        if !model.period.is_empty() {
+            // No other model reads it.
+            return Ok(());
+        }
+        let database = &model.relation.database;
+        if !self.snapshots.contains_key(database) {
+            let snapshot = self.work.lake.snapshot(database).await?;
+            self.snapshots.insert(database.clone(), snapshot);
+        }
+        let before = self.snapshots.get(database).and_then(Option::as_ref);
+        let current = before.and_then(|before| before.versions.get(&staged.table));
+        let publication = empty(database, self.work, self.order);
+        let version = Version::next(current, &publication, staged)?;
+        self.work.lake.add(&mut self.catalogue, &version)
+    }
+}
+
+fn table(model: &PlannedModel, kept: Materialised) -> StagedTable {
+    let whole = StagedWindow {
+        window: None,
+        files: kept.files,
+    };
+    staged(model, kept.columns, None, vec![whole])
+}
+
+fn view(model: &PlannedModel, columns: Vec<Column>) -> StagedTable {
+    staged(model, columns, Some(model.sql.clone()), Vec::new())
 }
 
 /// The order of what the models hold now. They are made of all that is published, so those of a run for an
@@ -92,35 +213,6 @@ async fn made_before(lake: &Lake, publication: &Publication) -> Result<Order, Fa
     let contents = versions.flat_map(|version| &version.contents);
     let orders = contents.map(|content| content.order.clone());
     Ok(orders.max().unwrap_or_default())
-}
-
-/// Makes one model over the tables of a catalogue: written, listed, not yet visible.
-pub async fn make(
-    engine: &dyn Engine,
-    lake: &Lake,
-    catalogue: &Catalogue,
-    model: &PlannedModel,
-    run: &str,
-) -> Result<StagedTable, Fault> {
-    let (columns, view, windows) = match model.materialized {
-        Materialized::View => {
-            let rows = engine.query(catalogue, &model.sql).await?;
-            (rows.columns, Some(model.sql.clone()), Vec::new())
-        }
-        Materialized::Table => {
-            let upload = lake.upload(&model.relation, run, PART).await?;
-            let made = engine.materialise(catalogue, &model.sql, upload).await?;
-            let file = lake
-                .staged(made.upload, made.rows, &model.relation, run, PART)
-                .await?;
-            let whole = StagedWindow {
-                window: None,
-                files: vec![file],
-            };
-            (made.columns, None, vec![whole])
-        }
-    };
-    Ok(staged(model, columns, view, windows))
 }
 
 fn staged(

@@ -35,10 +35,11 @@ impl Files {
     /// The table of a source: its columns in their order, of the types that its files have. A column that an
     /// older file lacks is null there.
     pub(crate) fn open(source: &Source) -> Result<Self> {
+        let files = source.files.as_ref().ok_or_else(elsewhere)?;
         let mut wanting: Vec<&str> = source.columns.iter().map(|c| c.name.as_str()).collect();
         let mut found: Vec<Field> = Vec::new();
         // The latest files know the latest types.
-        for path in source.files.iter().rev() {
+        for path in files.iter().rev() {
             if wanting.is_empty() {
                 break;
             }
@@ -58,9 +59,13 @@ impl Files {
         });
         Ok(Files {
             schema: Arc::new(Schema::new(fields.collect::<Vec<Field>>())),
-            files: source.files.clone(),
+            files: files.clone(),
         })
     }
+}
+
+fn elsewhere() -> DataFusionError {
+    DataFusionError::Plan("the embedded engine reads files of this machine only".to_owned())
 }
 
 fn schema_of(path: &Path) -> Result<SchemaRef> {

@@ -6,7 +6,6 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use datafusion::arrow::compute::cast;
 use datafusion::dataframe::DataFrame;
-use edge::engine::Materialised;
 use edge::objects::Upload;
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
@@ -15,6 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use pipeline::fault::Fault;
 
+use crate::Written;
 use crate::fault::{from_arrow, from_engine};
 use crate::types::{columns, plain_schema};
 
@@ -22,7 +22,7 @@ use crate::types::{columns, plain_schema};
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Writes the rows that a plan answers.
-pub(crate) async fn as_parquet(frame: DataFrame, into: Upload) -> Result<Materialised, Fault> {
+pub(crate) async fn as_parquet(frame: DataFrame, into: Upload) -> Result<Written, Fault> {
     let schema = plain_schema(frame.schema().as_arrow());
     refuse_same_names(&schema)?;
     let mut writer = ArrowWriter::try_new(into, SchemaRef::clone(&schema), Some(properties()))
@@ -38,7 +38,7 @@ pub(crate) async fn as_parquet(frame: DataFrame, into: Upload) -> Result<Materia
         }
     }
     let upload = writer.into_inner().map_err(unwritten)?;
-    Ok(Materialised {
+    Ok(Written {
         columns: columns(&schema),
         rows,
         upload,

@@ -22,11 +22,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use edge::engine::{Catalogue, Engine, Materialised, Rows};
+use edge::engine::{Catalogue, Engine, Materialised, Query, Rows, Work};
+use edge::env::Site;
 use edge::lake::{Lake, ListedTable};
 use edge::objects::Upload;
-use futures::StreamExt;
+use edge::progress::Progress;
+use futures::stream::{self, StreamExt};
 use pipeline::fault::Fault;
+use pipeline::lake::Column;
+use pipeline::model::PlannedModel;
 use pipeline::value::Value;
 
 use threads::Threads;
@@ -48,7 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             memory_bytes: 512 << 20,
-            spilling_bytes: 8 << 20,
+            spilling_bytes: 4 << 20,
             spill: None,
         }
     }
@@ -115,31 +119,47 @@ impl Embedded {
 }
 
 /// An engine with the usual bounds, for a process that runs SQL.
-pub fn engine() -> Result<Arc<dyn Engine>, Fault> {
+pub fn engine(_: &Site<'_>) -> Result<Arc<dyn Engine>, Fault> {
     Ok(Arc::new(Embedded::new(&Settings::default())?))
 }
 
-#[async_trait]
-impl Engine for Embedded {
-    async fn query(&self, catalogue: &Catalogue, sql: &str) -> Result<Rows, Fault> {
+/// What was written of a query.
+pub struct Written {
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The number of rows.
+    pub rows: u64,
+    /// The Parquet file, not committed yet.
+    pub upload: Upload,
+}
+
+impl Embedded {
+    /// The rows of one read-only query, in its order. The same query over the same files answers the same rows
+    /// in the same order.
+    pub async fn query(&self, catalogue: &Catalogue, sql: &str) -> Result<Rows, Fault> {
         let (runtime, catalogue) = (Arc::clone(&self.runtime), catalogue.clone());
         let sql = sql.to_owned();
         let work = async move {
             let frame = session::plan(&runtime, &catalogue, &sql).await?;
             let columns = types::columns(frame.schema().as_arrow());
-            let stream = frame.execute_stream().await.map_err(fault::from_engine)?;
-            let batches = stream.map(|batch| values::rows(&batch.map_err(fault::from_engine)?));
+            let columnar = frame.execute_stream().await.map_err(fault::from_engine)?;
+            let batches = columnar.flat_map(|batch| match batch {
+                Ok(batch) => stream::iter(values::pieces(batch)).left_stream(),
+                Err(error) => stream::iter([Err(fault::from_engine(error))]).right_stream(),
+            });
             Ok((columns, batches.boxed()))
         };
         self.threads.rows(work).await
     }
 
-    async fn materialise(
+    /// Writes the rows of one read-only query as Parquet; the same query over the same files gives the same
+    /// bytes. The upload is handed back to be committed.
+    pub async fn materialise(
         &self,
         catalogue: &Catalogue,
         sql: &str,
         into: Upload,
-    ) -> Result<Materialised, Fault> {
+    ) -> Result<Written, Fault> {
         let (runtime, catalogue) = (Arc::clone(&self.runtime), catalogue.clone());
         let sql = sql.to_owned();
         let work = async move {
@@ -147,5 +167,45 @@ impl Engine for Embedded {
             keep::as_parquet(frame, into).await
         };
         self.threads.run(work).await
+    }
+
+    async fn keep(
+        &self,
+        work: &Work,
+        catalogue: &Catalogue,
+        model: &PlannedModel,
+    ) -> Result<Materialised, Fault> {
+        let (lake, run) = (&work.lake, &work.run.id);
+        let upload = lake.upload(&model.relation, run, PART).await?;
+        let written = self.materialise(catalogue, &model.sql, upload).await?;
+        let file = lake.staged(written.upload, written.rows, &model.relation, run, PART);
+        Ok(Materialised {
+            columns: written.columns,
+            files: vec![file.await?],
+        })
+    }
+}
+
+/// The name of the one file of a model's table.
+const PART: &str = "000000";
+
+#[async_trait]
+impl Engine for Embedded {
+    async fn rows(&self, _: &Work, query: &Query<'_>) -> Result<Rows, Fault> {
+        self.query(query.catalogue, &query.sql).await
+    }
+
+    async fn materialise(
+        &self,
+        work: &Work,
+        catalogue: &Catalogue,
+        models: &[&PlannedModel],
+    ) -> Result<Progress<Vec<Materialised>>, Fault> {
+        let mut kept = Vec::new();
+        for model in models {
+            let made = self.keep(work, catalogue, model).await;
+            kept.push(made.map_err(|fault| fault.with("model", &model.name))?);
+        }
+        Ok(Progress::Done(kept))
     }
 }

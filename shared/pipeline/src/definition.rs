@@ -14,7 +14,7 @@ use crate::destination::redshift::{Load, StagedModel, staging_name, staging_view
 use crate::destination::{Destinations, Write};
 use crate::export::{self, Export};
 use crate::known::Known;
-use crate::model::{self, Literals, Materialized, Model, PlannedModel, Scope};
+use crate::model::{self, Literals, Materialized, Model, PlannedModel, Scope, SqlFile};
 use crate::name::Name;
 use crate::number::Values;
 use crate::parameter::{self, Parameters};
@@ -140,13 +140,15 @@ pub fn files(text: &str) -> BTreeSet<String> {
         let own = own(POSTGRES, has_postgres)
             .into_iter()
             .chain(own(REDSHIFT, has_redshift));
-        own.chain([model.sql.path().to_owned()])
+        let for_athena = model.sql.path_for(ATHENA);
+        own.chain([for_athena, model.sql.path().to_owned()])
     });
-    let checks = definition
-        .checks
-        .iter()
-        .filter_map(Check::file)
-        .map(str::to_owned);
+    let checks = definition.checks.iter().filter_map(Check::file);
+    let checks = checks.flat_map(|path| {
+        let file = SqlFile::try_from(path.to_owned());
+        let for_athena = file.map(|file| file.path_for(ATHENA));
+        for_athena.into_iter().chain([path.to_owned()])
+    });
     references
         .chain(models)
         .chain(checks)
@@ -159,6 +161,9 @@ const POSTGRES: &str = "postgres";
 
 /// The same for Redshift: `models/ranking.redshift.sql`.
 const REDSHIFT: &str = "redshift";
+
+/// How one is marked that Athena wants otherwise.
+pub const ATHENA: &str = "athena";
 
 /// Whether a path stays inside the definition's folder.
 fn is_inside(path: &str) -> bool {
@@ -504,21 +509,6 @@ impl Definition {
             .any(|resource| resource.bookmark.is_some())
     }
 
-    /// The files of SQL, those in their places that an engine wants otherwise.
-    fn files_for(
-        &self,
-        engine: &str,
-        files: &BTreeMap<String, String>,
-    ) -> BTreeMap<String, String> {
-        let mut all = files.clone();
-        for model in self.models.values() {
-            if let Some(own) = files.get(&model.sql.path_for(engine)) {
-                all.insert(model.sql.path().to_owned(), own.clone());
-            }
-        }
-        all
-    }
-
     /// The database that tables are published in.
     pub fn database(&self) -> &str {
         self.destinations
@@ -627,10 +617,7 @@ impl Pipeline {
             relation.database = postgres.schema.to_string();
         }
         let mut nothing = Problems::default();
-        let (models, files) = (
-            &self.definition.models,
-            self.definition.files_for(POSTGRES, &self.files),
-        );
+        let (models, files) = (&self.definition.models, self.files_for(Some(POSTGRES)));
         model::plan(models, &files, &scope, &postgres.schema, &mut nothing)
     }
 
@@ -646,10 +633,7 @@ impl Pipeline {
             relation.database = redshift.schema.to_string();
         }
         let mut nothing = Problems::default();
-        let (models, files) = (
-            &self.definition.models,
-            self.definition.files_for(REDSHIFT, &self.files),
-        );
+        let (models, files) = (&self.definition.models, self.files_for(Some(REDSHIFT)));
         let mut plan = |scope| model::plan(models, &files, scope, &redshift.schema, &mut nothing);
         let published = plan(&scope);
         // A model that waits is not to be taken for the table of its name that waits.
@@ -676,15 +660,27 @@ impl Pipeline {
         .collect()
     }
 
-    /// The models in an order in which each comes after all that it reads.
-    pub fn models(&self, period: &Period) -> Vec<PlannedModel> {
+    /// The files by path, as an engine is to read them: `x.athena.sql` stands for `x.sql` where it is there.
+    pub fn files_for(&self, engine: Option<&str>) -> BTreeMap<String, String> {
+        let mut files = self.files.clone();
+        let Some(engine) = engine else { return files };
+        for (path, text) in &self.files {
+            if let Some(stem) = path.strip_suffix(&format!(".{engine}.sql")) {
+                files.insert(format!("{stem}.sql"), text.clone());
+            }
+        }
+        files
+    }
+
+    /// The models in an order in which each comes after all that it reads, as an engine is to make them.
+    pub fn models(&self, period: &Period, engine: Option<&str>) -> Vec<PlannedModel> {
         let scope = self.scope(period);
         let database = self.definition.database();
         // The definition is checked: there is nothing to note.
         let mut nothing = Problems::default();
         model::plan(
             &self.definition.models,
-            &self.files,
+            &self.files_for(engine),
             &scope,
             database,
             &mut nothing,

@@ -69,11 +69,13 @@ impl CsvExport {
     }
 
     /// The query for the file's rows. It numbers the rows as they are stored, which an engine that reads files
-    /// in order answers alike every time.
-    pub fn sql(&self, relation: &Relation) -> String {
-        let columns = match self.columns.as_slice() {
-            [] => "*".to_owned(),
-            columns => identifiers(&names(columns)),
+    /// in order answers alike every time. `known` are the table's columns, as far as known: an engine may have
+    /// them in another order.
+    pub fn sql(&self, relation: &Relation, known: &[&str]) -> String {
+        let columns = match (self.columns.as_slice(), known) {
+            ([], []) => "*".to_owned(),
+            ([], known) => identifiers(known),
+            (columns, _) => identifiers(&names(columns)),
         };
         let table = relation.quoted();
         if self.order_by.is_empty() {
@@ -179,8 +181,12 @@ mod tests {
         let Export::Csv(first) = &exports[0];
         let Export::Csv(second) = &exports[1];
         assert_eq!(
-            first.sql(&relation),
+            first.sql(&relation, &[]),
             "SELECT * FROM (SELECT *, ROW_NUMBER() OVER () AS \"_row\" FROM \"gins\".\"p\") AS t ORDER BY \"id\", \"_row\""
+        );
+        assert_eq!(
+            first.sql(&relation, &["id", "tonic"]),
+            "SELECT \"id\", \"tonic\" FROM (SELECT *, ROW_NUMBER() OVER () AS \"_row\" FROM \"gins\".\"p\") AS t ORDER BY \"id\", \"_row\""
         );
         let columns = ["id", "tonic", "_row"].map(str::to_owned);
         assert_eq!(
@@ -188,7 +194,7 @@ mod tests {
             [(0, "id".to_owned()), (1, "tonics_id".to_owned())]
         );
         assert_eq!(
-            second.sql(&relation),
+            second.sql(&relation, &["id", "tonic"]),
             "SELECT \"tonic\" FROM \"gins\".\"p\""
         );
     }

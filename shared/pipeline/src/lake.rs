@@ -459,7 +459,7 @@ impl Pointer {
     }
 }
 
-fn hash_of(value: &impl Serialize) -> String {
+pub(crate) fn hash_of(value: &impl Serialize) -> String {
     let text = serde_json::to_vec(value).unwrap_or_default();
     let digest = Sha256::digest(&text);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -11,6 +11,8 @@
 //!                      /outcome/<slice>.json   what transform made of a slice
 //!                      /staged/<slice>.json    what load staged of it
 //!                      /statements/<name>.json statements that were started in a warehouse
+//!                      /made/<model>.json      what a warehouse made of a model
+//!                      /checked.json           what the checks said
 //!                      /manifest.json          counts, checks and what was published
 //! ledger/<pipeline>/<window>.json              the state of a window
 //! bookmarks/<pipeline>/<resource>.json         how far a resource was read
@@ -125,6 +127,16 @@ impl RunKeys {
     /// A statement that the run has started in a warehouse.
     pub fn statement(&self, name: &str) -> String {
         format!("{}/statements/{name}.json", self.prefix)
+    }
+
+    /// What a warehouse made of a model.
+    pub fn made(&self, name: &str) -> String {
+        format!("{}/made/{name}.json", self.prefix)
+    }
+
+    /// What the checks said, once all are answered and none stands in the way.
+    pub fn checked(&self) -> String {
+        format!("{}/checked.json", self.prefix)
     }
 
     /// The run's record: counts, checks, what was published.

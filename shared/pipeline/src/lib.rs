@@ -22,6 +22,7 @@ pub mod known;
 pub mod lake;
 pub mod layout;
 pub mod ledger;
+pub mod listing;
 pub mod model;
 pub mod name;
 pub mod number;

@@ -27,6 +27,9 @@ pub struct Manifest {
     pub resources: IndexMap<String, ResourceReport>,
     /// What was checked.
     pub checks: Vec<CheckResult>,
+    /// Bytes that a warehouse read for the checks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
     /// What became of each destination.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<DestinationReport>,
@@ -93,6 +96,10 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
 /// What was asked of the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestReport {
@@ -131,8 +138,14 @@ pub struct Refreshed {
     /// How many models were made or changed in PostgreSQL, where the run publishes into one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_postgres: Option<u64>,
+    /// The same for Redshift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_redshift: Option<u64>,
     /// The files that were written, as keys of the exports.
     pub exports: Vec<String>,
+    /// Bytes that a warehouse read for models and exports.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
 }
 
 /// The answer of `lakehead run --format json`.
@@ -154,6 +167,9 @@ pub struct RunReport {
     pub resources: IndexMap<String, ResourceReport>,
     /// What was checked.
     pub checks: Vec<CheckResult>,
+    /// Bytes that a warehouse read for checks, models and exports.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
     /// What became of each destination.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<DestinationReport>,
@@ -176,6 +192,7 @@ impl RunReport {
             requests: manifest.requests,
             resources: manifest.resources,
             checks: manifest.checks,
+            read_bytes: manifest.read_bytes,
             destinations: manifest.destinations,
             fault: manifest.fault,
             seconds,
@@ -193,6 +210,7 @@ impl RunReport {
             requests: RequestReport::default(),
             resources: IndexMap::new(),
             checks: Vec::new(),
+            read_bytes: 0,
             destinations: Vec::new(),
             fault: None,
             seconds,

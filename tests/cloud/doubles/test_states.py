@@ -151,7 +151,7 @@ class Maps(Machines):
             },
             "ResultWriter": {
                 "Resource": "arn:aws:states:::s3:putObject",
-                "Parameters": {"Bucket": self.bucket, "Prefix": "results"},
+                "Parameters": {"Bucket": self.bucket, "Prefix.$": "$.results"},
             },
             "End": True,
             **more,
@@ -162,7 +162,7 @@ class Maps(Machines):
         return [{"n": number, "raise": "BadData" if number in failing else None} for number in range(6)]
 
     def given(self, most: int = 3) -> dict[str, Any]:
-        return {"key": "items.jsonl", "most": most}
+        return {"key": "items.jsonl", "most": most, "results": "results"}
 
     def results(self, output: Any, status: str) -> list[dict[str, Any]]:
         written = output["ResultWriterDetails"]
@@ -179,6 +179,11 @@ class Maps(Machines):
 
     def test_a_failed_child_fails_the_map_where_nothing_is_tolerated(self) -> None:
         ended = self.ended(self.start(self.map(self.items(2)), self.given()))
+        self.assertEqual((ended["status"], ended["error"]), ("FAILED", "States.ExceedToleratedFailureThreshold"))
+
+    def test_a_child_that_cannot_be_given_its_input_has_failed(self) -> None:
+        machine = self.map(self.items(), ItemSelector={"none.$": "$.nowhere"})
+        ended = self.ended(self.start(machine, self.given()))
         self.assertEqual((ended["status"], ended["error"]), ("FAILED", "States.ExceedToleratedFailureThreshold"))
 
     def test_as_many_may_fail_as_are_tolerated(self) -> None:

@@ -28,8 +28,10 @@ class Emulator:
             create_backend_app,
         )
 
-        # Requests are no news, and an error that an execution catches is none either.
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        # Requests are no news, and an error that an execution catches is none either. What CloudFormation passes over is
+        # told by who deploys.
+        for name in ("werkzeug", "moto"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
         got_request_exception.connect(_tell)
         catalogue.install()

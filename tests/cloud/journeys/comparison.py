@@ -1,5 +1,6 @@
 """The tables of the cloud beside those of a local run: equal, to the last value."""
 
+import decimal
 import unittest
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,23 @@ class Comparison:
         self._test.assertEqual(found, known, "the tables of the catalogue")
         self._test.assertEqual(self._names(STAGING), [], "staged tables that were left")
 
-    def equal_in_redshift(self, root: Path, schema: str, database: str, warehouse: str) -> None:
-        """Every published table of a database is in Redshift too."""
+    def equal_in_redshift(self, root: Path, schema: str, database: str, warehouse: str, wanted: set[str]) -> None:
+        """What is published in Redshift is what a local run has, in the columns and digits that the warehouse takes."""
+        tables = {table["table"]: table for table in local.tables(root) if table["database"] == database}
         with psycopg.connect(self._cloud.postgres.dsn, dbname=warehouse) as connection:
-            for table in (table for table in local.tables(root) if table["database"] == database):
-                names = [column["name"] for column in table["columns"]]
+            found = connection.execute(_COLUMNS, (schema,)).fetchall()
+            names = {table for table, _, _ in found if not table.startswith("_")}
+            self._test.assertLessEqual(wanted, names, "the tables of Redshift")
+            for name in sorted(names):
+                scales = {column: scale for table, column, scale in found if table == name}
                 query = sql.SQL("SELECT {} FROM {}").format(
-                    sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(schema, table["table"])
+                    sql.SQL(", ").join(map(sql.Identifier, scales)), sql.Identifier(schema, name)
                 )
-                rows = [dict(zip(names, row, strict=True)) for row in connection.execute(query).fetchall()]
-                here, there = _here(table), checksums.of_rows(rows, names)
-                print(f"  redshift {schema}.{table['table']}: {there}" + (" =" if here == there else f" ≠ {here}"))
-                self._test.assertEqual(here, there, f"redshift {schema}.{table['table']}")
+                rows = [dict(zip(scales, row, strict=True)) for row in connection.execute(query).fetchall()]
+                here = checksums.of_rows(_in_digits(checksums.rows_of(_files(tables[name])), scales), scales)
+                there = checksums.of_rows(rows, scales)
+                print(f"  redshift {schema}.{name}: {there}" + (" =" if here == there else f" ≠ {here}"))
+                self._test.assertEqual(here, there, f"redshift {schema}.{name}")
 
     def _there(self, table: dict[str, Any]) -> Content:
         """A table as an analyst sees it: unloaded by Athena."""
@@ -70,5 +76,27 @@ class Comparison:
 
 
 def _here(table: dict[str, Any]) -> Content:
-    columns = [column["name"] for column in table["columns"]]
-    return checksums.of_parquet((Path(file).read_bytes() for file in table["files"]), columns)
+    return checksums.of_parquet(_files(table), [column["name"] for column in table["columns"]])
+
+
+def _files(table: dict[str, Any]) -> list[bytes]:
+    return [Path(file).read_bytes() for file in table["files"]]
+
+
+# The columns of a schema, with the digits after the point of those that have a fixed number of them.
+_COLUMNS = """
+    SELECT table_name, column_name, CASE WHEN data_type = 'numeric' THEN numeric_scale END
+    FROM information_schema.columns WHERE table_schema = %s ORDER BY table_name, ordinal_position
+"""
+
+
+def _in_digits(rows: list[dict[str, Any]], scales: dict[str, int | None]) -> list[dict[str, Any]]:
+    """Rows with their numbers rounded as the warehouse has them."""
+
+    def rounded(value: Any, scale: int | None) -> Any:
+        if value is None or scale is None:
+            return value
+        one = decimal.Decimal(1).scaleb(-scale)
+        return decimal.Decimal(str(value)).quantize(one, rounding=decimal.ROUND_HALF_UP)
+
+    return [{name: rounded(row[name], scale) for name, scale in scales.items()} for row in rows]

@@ -3,7 +3,6 @@
 import atexit
 import functools
 import unittest
-from pathlib import Path
 from typing import Any
 
 from world import local
@@ -65,8 +64,3 @@ class Journey(unittest.TestCase):
         for function in ("plan", "fetch-page", "transform", "load", "publish", "refresh"):
             for line in self.cloud.emulator.host.logs(f"lakehead-{function}")[-15:]:
                 print(f"  {function}: {line[:600]}")
-
-
-def root_of(test: Journey, name: str) -> Path:
-    """A local root of a journey's own."""
-    return test.cloud.scratch / name

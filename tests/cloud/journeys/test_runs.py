@@ -2,20 +2,28 @@
 
 from .rig import Journey
 
-# When the schedule of matrix fires for the first day; the windows of a day are the day before.
+# When schedules fire for the first day; the window of matrix is the day before.
 FIRST = "2026-11-02T05:30:00Z"
 
 
 class Runs(Journey):
     def test_1_gins(self) -> None:
-        self.goes("gins, by its schedule", self.cloud.scheduled("gins", "2026-11-02T05:30:00Z"))
-        root = self.cloud.scratch / "local-gins"
-        self.local_at(root)
-        self.compared.equal(root)
-
-    def local_at(self, root: object) -> None:
-        self.root = root
+        self.goes("gins, by its schedule", self.cloud.scheduled("gins", FIRST))
+        self.root = self.cloud.scratch / "local-gins"
         self.local(self.cloud.gins)
+        self.compared.equal(self.root)
+        wanted = {"gins", "tonics", "garnishes", "perfect_tonics", "perfect_garnishes", "countries"}
+        self.compared.equal_in_redshift(self.root, "gins", "gins", "lakehead", wanted)
+        self.exports_are_equal()
+
+    def exports_are_equal(self) -> None:
+        """The files for others, byte for byte."""
+        here = {
+            f"exports/{file.relative_to(self.root / 'exports')}": file.read_bytes()
+            for file in (self.root / "exports").rglob("*.csv")
+        }
+        self.assertGreater(len(here), 0)
+        self.assertEqual(self.cloud.objects("exports/"), here)
 
     def test_2_matrix(self) -> None:
         self.goes("matrix, by its schedule", self.cloud.scheduled("matrix", FIRST))

@@ -40,9 +40,12 @@ def of_rows(rows: Iterable[dict[str, Any]], columns: Iterable[str]) -> Content:
 
 def of_parquet(files: Iterable[bytes], columns: Iterable[str]) -> Content:
     """The content of Parquet files together; files without rows may be missing."""
-    read = [pyarrow.parquet.read_table(io.BytesIO(body)) for body in files]
-    names = list(columns)
-    return of_rows([row for table in read for row in table.select(names).to_pylist()], names)
+    return of_rows(rows_of(files), columns)
+
+
+def rows_of(files: Iterable[bytes]) -> list[dict[str, Any]]:
+    """All rows of Parquet files."""
+    return [row for body in files for row in pyarrow.parquet.read_table(io.BytesIO(body)).to_pylist()]
 
 
 def _text(value: Any) -> str:

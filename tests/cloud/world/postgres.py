@@ -63,7 +63,8 @@ def _program(name: str) -> list[str]:
         raise RuntimeError(f"there is no `{name}`; install PostgreSQL, as by `apt-get install postgresql`")
     if os.geteuid() != 0:
         return [found]
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", found]
+    # It ends with the test, however that ends; INT ends it at once.
+    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--pdeathsig=INT", found]
 
 
 def _free_port() -> int:

@@ -4,7 +4,7 @@ import json
 import subprocess
 from types import TracebackType
 
-from . import binaries
+from . import binaries, lifetime
 
 
 class Source:
@@ -13,7 +13,9 @@ class Source:
     def __init__(self, pipeline: str, *options: str):
         command = [binaries.lakehead(), "--pipelines", str(binaries.ROOT / "pipelines"), "mock", pipeline]
         command += ["--port", "0", "--format", "json", *options]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=lifetime.end_with_parent
+        )
         assert self._process.stdout is not None
         told = json.loads(_document(self._process.stdout))
         self.pipeline = pipeline

@@ -49,8 +49,9 @@ def synthesise(deployment: dict[str, Any], pipelines: Path, scratch: Path) -> Pa
     (scratch / "deployment.json").write_text(json.dumps(deployment))
     out = scratch / "cdk.out"
     subprocess.run(
-        ["npx", "tsx", "bin/lakehead.ts"],
+        [binaries.ROOT / "infra" / "node_modules" / ".bin" / "tsx", "bin/lakehead.ts"],
         cwd=binaries.ROOT / "infra",
+        stdin=subprocess.DEVNULL,
         env={
             **os.environ,
             "ARCHITECTURE": "x86_64",

@@ -104,7 +104,7 @@ fn python(script: &str) -> Command {
 
 /// The Python of the environment that `scripts/venv` makes.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests alone")]
-fn interpreter() -> PathBuf {
+pub fn interpreter() -> PathBuf {
     let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
     let python = Path::new(&venv).join("bin/python");
     assert!(

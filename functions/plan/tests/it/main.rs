@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use pipeline::bookmark::{Kept, Order};
 use pipeline::fault::{Fault, Kind};
 use pipeline::for_each::Parent;
+use pipeline::layout::RunKeys;
 use pipeline::ledger::WindowEvent;
 use pipeline::name::Name;
 use pipeline::run::{PlanInput, PlanOutput, PlanStatus, Reads, RunRequest, Slice};
@@ -508,6 +509,14 @@ async fn of_runs_for_the_same_trigger_the_first_has_something_to_do() {
         let next = scheduled("2026-11-21T11:00:00Z");
         assert_eq!(plan("r4", next).await, planned, "another moment");
         assert_eq!(plan("r5", request(None, None)).await, planned, "by hand");
+        // A run that is taken up again under another execution's name has the trigger still, planned or not.
+        let keys = RunKeys::new(&Name::new("p").expect("a name"), "r1");
+        world.env.objects.delete(&keys.plan()).await.expect("gone");
+        let again = RunRequest {
+            resume: Some("r1".to_owned()),
+            ..scheduled(at)
+        };
+        assert_eq!(plan("r1.again-1", again).await, planned, "taken up");
         let fault = world.plan("r6", scheduled("soon")).await;
         let fault = fault.expect_err("no time");
         assert!(

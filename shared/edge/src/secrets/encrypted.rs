@@ -119,7 +119,7 @@ mod tests {
             "fernet://b/?key=mds/fernet",
             "fernet://b/c",
             "fernet://b/c?key=",
-            "fernet://b/c?key=Mds",
+            "fernet://b/c?key=mds fernet",
         ] {
             let fault = parse(text).expect_err(text);
             assert!(fault.message.contains("`mds/token`"), "{fault}");

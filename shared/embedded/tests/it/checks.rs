@@ -13,7 +13,7 @@ use pipeline::model::Scope;
 use pipeline::name::Name;
 use pipeline::sql::Relation;
 
-use crate::world::{World, batch, publication, staged};
+use crate::world::{World, batch, done, publication, staged};
 
 fn gins() -> RecordBatch {
     let types = vec![Some("gin"), Some("gin"), Some("tonic"), None, Some("gin")];
@@ -69,8 +69,9 @@ fn check(text: &str) -> Check {
 
 async fn checked(world: &World, publication: &Publication, text: &str) -> CheckResult {
     let checks = [check(text)];
-    let results = run(&world.engine, &world.lake, publication, &checks, &context()).await;
-    results.expect(text).remove(0)
+    let work = world.work(&publication.run);
+    let results = run(&world.engine, &work, publication, &checks, &context()).await;
+    done(results.expect(text)).remove(0)
 }
 
 async fn everything(world: &World) -> Publication {
@@ -218,13 +219,13 @@ async fn a_failure_names_the_checks_and_shows_no_value() {
     checks.push(check("{ table: gins, severity: warn, not_null: [type] }"));
     let results = run(
         &world.engine,
-        &world.lake,
+        &world.work("r1"),
         &publication,
         &checks,
         &context(),
     )
     .await;
-    let results = results.expect("checked");
+    let results = done(results.expect("checked"));
     let fault = failure(&results).expect("failed");
     assert_eq!(
         fault.message,
@@ -306,7 +307,7 @@ async fn a_check_that_cannot_be_asked_names_itself() {
         let checks = [check(text)];
         let results = run(
             &world.engine,
-            &world.lake,
+            &world.work("r1"),
             &publication,
             &checks,
             &context(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, StringArray};
-use edge::export::write;
+use edge::export::{Job, write};
 use edge::objects::Objects;
 use pipeline::decode::decode;
 use pipeline::export::Export;
@@ -25,16 +25,9 @@ async fn exported(world: &World, text: &str) -> Result<String, Fault> {
     let catalogue = world.lake.catalogue().await.expect("read");
     let exports = Objects::directory(world.folder.path().join("exports"));
     let fill = |name: &str| (name == "window.date").then(|| "2024-03-25".to_owned());
-    let written = write(
-        &world.engine,
-        &catalogue,
-        &export,
-        &relation,
-        fill,
-        &exports,
-        "gins",
-    )
-    .await?;
+    let job = Job::new(&export, &relation, &catalogue, "export-0".to_owned());
+    let work = world.work("r1");
+    let written = write(&world.engine, &work, &job, fill, &exports).await?;
     let content = exports.get(&written.key).await.expect("there");
     assert_eq!(written.bytes, content.len() as u64);
     Ok(String::from_utf8(content).expect("UTF-8"))

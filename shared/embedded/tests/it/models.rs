@@ -15,7 +15,7 @@ use pipeline::name::Name;
 use pipeline::problem::Problems;
 use pipeline::sql::Relation;
 
-use crate::world::{World, batch};
+use crate::world::{World, batch, done};
 
 const MODELS: &str = "
 best: { sql: best.sql, database: report, description: The best., columns: { id: Which one. } }
@@ -67,7 +67,10 @@ async fn refreshed(
         as_of: String::new(),
         generation,
     };
-    refresh(&world.engine, &world.lake, models, run, &order).await
+    let work = world.work(run);
+    refresh(&world.engine, &work, models, &order)
+        .await
+        .map(done)
 }
 
 async fn published(world: &World, run: &str, generation: u64, values: Vec<i64>) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use edge::engine::Engine;
 use edge::lake::Lake;
 use embedded::{Embedded, Settings};
 use pipeline::destination::Write;

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use edge::engine::{Engine, Row};
+use edge::engine::{Row, Work};
 use edge::lake::{Lake, Published};
 use edge::objects::Objects;
+use edge::progress::Progress;
 use embedded::{Embedded, Settings};
 use parquet::arrow::ArrowWriter;
 use pipeline::destination::Write;
 use pipeline::fault::Fault;
 use pipeline::lake::{Column, DataFile, Order, Publication, StagedTable, StagedWindow};
+use pipeline::name::Name;
+use pipeline::run::RunRef;
 use pipeline::sql::Relation;
 use tempfile::TempDir;
 
@@ -81,6 +84,15 @@ impl World {
         self.lake.publish(&publication).await.expect("published")
     }
 
+    /// What the engine works for in a run.
+    pub fn work(&self, run: &str) -> Work {
+        let run = RunRef {
+            pipeline: Name::new("gins").expect("a name"),
+            id: run.to_owned(),
+        };
+        Work::of(&run, &self.parts, &self.lake)
+    }
+
     pub async fn rows(&self, sql: &str) -> Result<Vec<Row>, Fault> {
         self.engine
             .query_lake(&self.lake, sql)
@@ -104,6 +116,14 @@ impl World {
             .await
             .expect(sql);
         made.upload.commit().await.expect("committed").sha256
+    }
+}
+
+/// What came of work of an engine that is done at once.
+pub fn done<T>(progress: Progress<T>) -> T {
+    match progress {
+        Progress::Done(outcome) => outcome,
+        Progress::Running { .. } => panic!("it goes on"),
     }
 }
 

@@ -7,7 +7,7 @@ use edge::progress::{Progress, Started};
 use pipeline::fault::Kind;
 use redshift::Outcome;
 
-use crate::place::{self, CALLS, ONE, Place, call};
+use crate::place::{self, Begun, CALLS, ONE, Place, call};
 use crate::wire::Wire;
 
 #[tokio::test]
@@ -17,11 +17,18 @@ async fn a_publish_whose_answers_are_lost_is_done_once() {
     let begun = place
         .begin("r1", 1, &append, r#"[{"id": 1, "v": 1}]"#)
         .await;
-    // The transaction is done, and the first answers to its start are lost: the next try names the same token.
-    let wire = Wire::to(&place.emulator.endpoint, "GETDATE()", 2);
-    let outcome = place::publish(&place.by(&wire.endpoint), &begun).await;
+    // The transaction is done, and every answer to its start is lost, as often as the client asks for it.
+    let wire = Wire::to(&place.emulator.endpoint, "GETDATE()", 3);
+    let env = place.by(&wire.endpoint);
+    let fault = place::publish(&env, &begun).await.expect_err("unanswered");
+    assert_eq!(fault.kind, Kind::Transient, "{fault}");
+    assert_eq!(wire.lost.load(SeqCst), 3);
+    // The next call names the same token, and is told of the same transaction.
+    let outcome = place::publish(&env, &begun).await;
     assert_eq!(outcome.map(|outcome| outcome == Outcome::Before), Ok(false));
-    assert_eq!(wire.lost.load(SeqCst), 2);
+    let failed = begun.run.keys.statement("redshift-switch-0-failed-0");
+    let failed = place.env.objects.size(&failed).await.expect("readable");
+    assert_eq!(failed, None);
     assert_eq!(place.sql("SELECT count(*) FROM w.t"), "1");
 
     // The notes of the run are lost too, and Redshift remembers none of its statements: its books do.
@@ -260,6 +267,45 @@ async fn what_is_broken_off_by_hand_is_begun_again() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_overtaken_in_the_middle_takes_nothing_back() {
+    let place = Place::on_aws().await;
+    place
+        .published("r0", 0, ONE, r#"[{"id": 1, "v": 0}]"#)
+        .await;
+    let slow = place.begin("r1", 1, ONE, r#"[{"id": 1, "v": 1}]"#).await;
+    let fast = place.begin("r2", 2, ONE, r#"[{"id": 1, "v": 2}]"#).await;
+    // The one has looked and found nobody before it; the other publishes, and has not yet swept up.
+    up_to(&place, &slow, "count-0").await;
+    up_to(&place, &fast, "switch-0").await;
+    place
+        .postgres
+        .until("SELECT count(*) FROM w._loads WHERE run_id = 'r2'", "1");
+    assert_eq!(place.publish(&slow).await, Ok(Outcome::Behind));
+    let failed = slow.run.keys.statement("redshift-switch-0-failed-0");
+    let failed = place.env.objects.size(&failed).await.expect("readable");
+    assert!(failed.is_some(), "the transaction found out");
+    place.publish(&fast).await.expect("published");
+    assert_eq!(place.sql("SELECT v FROM w.t"), "2");
+    assert_eq!(place.leftovers("w"), "0");
+}
+
+/// Calls publish until a statement is started.
+async fn up_to(place: &Place, begun: &Begun, step: &str) {
+    let target = redshift::Target::open(&begun.run, &place.env).await;
+    let target = target.expect("opens").expect("there");
+    let note = begun.run.keys.statement(&format!("redshift-{step}"));
+    for _ in 0..CALLS {
+        let progress = call(&target, begun).await.expect("no fault");
+        assert!(matches!(progress, Progress::Running { .. }), "{progress:?}");
+        let size = place.env.objects.size(&note).await;
+        if size.expect("readable").is_some() {
+            return;
+        }
+    }
+    panic!("{step} is never started");
+}
+
+#[tokio::test]
 async fn what_an_abandoned_run_has_waiting_goes() {
     let place = Place::on_aws().await;
     let begun = place.begin("r1", 1, ONE, r#"[{"id": 1, "v": 1}]"#).await;
@@ -269,20 +315,7 @@ async fn what_an_abandoned_run_has_waiting_goes() {
         .expect("there");
     // Nothing was begun: nothing is asked.
     target.abandon().await.expect("nothing to do");
-    let note = begun.run.keys.statement("redshift-count-0");
-    for _ in 0..CALLS {
-        let _ = call(&target, &begun).await.expect("no fault");
-        if place
-            .env
-            .objects
-            .size(&note)
-            .await
-            .expect("readable")
-            .is_some()
-        {
-            break;
-        }
-    }
+    up_to(&place, &begun, "count-0").await;
     assert_eq!(place.leftovers("w"), "2");
     target.abandon().await.expect("begun");
     place.postgres.until(
@@ -292,24 +325,7 @@ async fn what_an_abandoned_run_has_waiting_goes() {
     assert_eq!(place.sql("SELECT count(*) FROM w._staged"), "0");
     // A later run takes away what one has left that nobody abandoned.
     let left = place.begin("r2", 2, ONE, r#"[{"id": 1, "v": 1}]"#).await;
-    let target = redshift::Target::open(&left.run, &place.env)
-        .await
-        .expect("opens")
-        .expect("there");
-    let note = left.run.keys.statement("redshift-count-0");
-    for _ in 0..CALLS {
-        let _ = call(&target, &left).await.expect("no fault");
-        if place
-            .env
-            .objects
-            .size(&note)
-            .await
-            .expect("readable")
-            .is_some()
-        {
-            break;
-        }
-    }
+    up_to(&place, &left, "count-0").await;
     place
         .published("r3", 3, ONE, r#"[{"id": 1, "v": 3}]"#)
         .await;

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
@@ -26,6 +28,8 @@ def install() -> None:
         if problems:
             raise JsonRESTError("InvalidDefinition", f"Invalid State Machine Definition: '{'; '.join(problems)}'")
 
+    # A Fail state may pass on by `ErrorPath` what Step Functions itself called a failure.
+    CustomErrorName.__init__ = lambda self, error_name: ErrorName.__init__(self, error_name=error_name)
     AmazonStateLanguageParser.parse = staticmethod(in_its_words)
     StepFunctionsParserBackend._validate_definition = staticmethod(validate)
 

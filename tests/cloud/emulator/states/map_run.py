@@ -24,10 +24,11 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job 
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.resource_eval.resource_eval_s3 import (
     ResourceEvalS3,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.result_writer_decl import ResultWriter
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramStopped
 
 from ..witness import witness
 from . import calls
@@ -78,6 +79,17 @@ def install() -> None:
     component.DistributedIterationComponent._map_run = _map_run
     DistributedItemProcessorWorker._eval_job = _child(DistributedItemProcessorWorker._eval_job)
     ResourceEvalS3._handle_put_object = staticmethod(_write_results)
+    ResultWriter._eval_body = _writer
+
+
+def _writer(self: ResultWriter, env: Environment) -> None:
+    """Where results go is told by the input of the Map, not by the results."""
+    env.stack.append(env.states.get_input())
+    self.parargs.eval(env=env)
+    parameters = env.stack.pop()
+    env.stack.pop()
+    env.stack.append(parameters)
+    self.resource_eval.eval_resource(env=env)
 
 
 def _map_run(self: Any, env: Environment, eval_input: Any) -> None:
@@ -136,8 +148,11 @@ def _child(run: Any) -> Any:
             children.running.add(env)
         run(self, env, job)
         state = env.program_state()
-        made = Child(job.job_index, job.job_input, "ABORTED")
+        # Whatever broke off before the first state was a mistake of the definition.
+        made = Child(job.job_index, job.job_input, "FAILED", error="States.Runtime")
         match state:
+            case ProgramStopped():
+                made.status, made.error = "ABORTED", None
             case ProgramEnded():
                 made.status, made.output = "SUCCEEDED", job.job_output
             case ProgramError():
