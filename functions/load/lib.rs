@@ -39,6 +39,7 @@ impl Step for Load {
         {
             let staged = stage(&run, &outcome, env).await?;
             stage_in_postgres(&run, &outcome, env).await?;
+            stage_for_redshift(&run, &outcome, env).await?;
             run::store(&env.objects, &key, &staged).await?;
         }
         env.meter.staged.fetch_add(1, Relaxed);
@@ -62,6 +63,16 @@ async fn stage_in_postgres(run: &Run, outcome: &SliceOutcome, env: &Env) -> Resu
         return Ok(());
     }
     match Target::open(run, env).await? {
+        Some(target) => target.stage(outcome).await,
+        None => Ok(()),
+    }
+}
+
+async fn stage_for_redshift(run: &Run, outcome: &SliceOutcome, env: &Env) -> Result<(), Fault> {
+    if run.request.skip.contains(&SkippableStep::Publish) {
+        return Ok(());
+    }
+    match redshift::Target::open(run, env).await? {
         Some(target) => target.stage(outcome).await,
         None => Ok(()),
     }

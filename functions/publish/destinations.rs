@@ -10,11 +10,13 @@ use pipeline::lake::Publication;
 use pipeline::report::DestinationReport;
 
 use crate::gathered::Gathered;
+use crate::in_redshift::Redshift;
 use crate::target::Postgres;
 
 /// All destinations beside the lake.
 pub struct Destinations<'a> {
     postgres: Postgres<'a>,
+    redshift: Redshift<'a>,
 }
 
 impl<'a> Destinations<'a> {
@@ -22,12 +24,21 @@ impl<'a> Destinations<'a> {
     pub async fn open(run: &'a Run, env: &'a Env) -> Result<Self, Fault> {
         Ok(Destinations {
             postgres: Postgres::open(run, env).await?,
+            redshift: Redshift::open(run, env).await?,
         })
     }
 
     /// How many rows each table has there, to compare the new ones with; of several destinations, the most.
     pub async fn rows(&self, run: &Run) -> Result<Progress<BTreeMap<String, u64>>, Fault> {
-        Ok(Progress::Done(self.postgres.rows(run).await?))
+        let mut rows = self.postgres.rows(run).await?;
+        let in_redshift = self.redshift.rows().await?;
+        Ok(in_redshift.map(|in_redshift| {
+            for (table, count) in in_redshift {
+                let most = rows.entry(table).or_default();
+                *most = count.max(*most);
+            }
+            rows
+        }))
     }
 
     /// Publishes there what the lake is about to publish; a report of each destination that is declared.
@@ -37,7 +48,8 @@ impl<'a> Destinations<'a> {
         publication: &Publication,
     ) -> Result<Progress<Vec<DestinationReport>>, Fault> {
         let in_postgres = self.postgres.publish(gathered, publication).await?;
-        Ok(Progress::Done(in_postgres.into_iter().collect()))
+        let in_redshift = self.redshift.publish(gathered, publication).await?;
+        Ok(in_redshift.map(|in_redshift| in_postgres.into_iter().chain(in_redshift).collect()))
     }
 }
 

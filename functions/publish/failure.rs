@@ -39,7 +39,7 @@ pub async fn record(run: &Run, caught: &Value, env: &Env) -> Result<PublishStatu
     Ok(status)
 }
 
-/// Takes away what waits in PostgreSQL, and what the engine made for the run. A run that is taken up again after
+/// Takes away what waits in PostgreSQL and Redshift, and what the engine made for the run. A run that is taken up again after
 /// all makes it again, so that it is no matter if this fails: the next run sweeps it up.
 async fn abandon(run: &Run, env: &Env) {
     if let Ok(engine) = env.engine() {
@@ -54,6 +54,16 @@ async fn abandon(run: &Run, env: &Env) {
     let abandoned: Result<(), Fault> = abandoned.await;
     if let Err(fault) = abandoned {
         tracing::warn!(%fault, "staging tables are left in PostgreSQL");
+    }
+    let abandoned = async {
+        match redshift::Target::open(run, env).await? {
+            Some(target) => target.abandon().await,
+            None => Ok(()),
+        }
+    };
+    let abandoned: Result<(), Fault> = abandoned.await;
+    if let Err(fault) = abandoned {
+        tracing::warn!(%fault, "staging tables are left in Redshift");
     }
 }
 

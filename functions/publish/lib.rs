@@ -22,6 +22,7 @@ mod checked;
 mod destinations;
 mod failure;
 mod gathered;
+mod in_redshift;
 mod metrics;
 mod publication;
 mod record;

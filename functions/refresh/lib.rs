@@ -63,6 +63,10 @@ async fn refresh(run: &Run, env: &Env) -> Result<Progress<Refreshed>, Fault> {
         Progress::Done(exports) => exports,
         Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
     };
+    let in_redshift = match models_in_redshift(run, env).await? {
+        Progress::Done(made) => made,
+        Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
+    };
     let in_postgres = models_in_postgres(run, env).await?;
     // A failure leaves it to the record of the failure.
     if let Err(fault) = engine.end(&work).await {
@@ -71,6 +75,7 @@ async fn refresh(run: &Run, env: &Env) -> Result<Progress<Refreshed>, Fault> {
     Ok(Progress::Done(Refreshed {
         tables,
         in_postgres,
+        in_redshift,
         exports,
         read_bytes: work.bytes_read(),
     }))
@@ -115,6 +120,14 @@ async fn models_in_postgres(run: &Run, env: &Env) -> Result<Option<u64>, Fault> 
     match Target::open(run, env).await? {
         Some(target) => target.refresh(&models).await.map(Some),
         None => Ok(None),
+    }
+}
+
+/// The models as Redshift itself makes them; none where the run publishes into none.
+async fn models_in_redshift(run: &Run, env: &Env) -> Result<Progress<Option<u64>>, Fault> {
+    match redshift::Target::open(run, env).await? {
+        Some(target) => Ok(target.refresh().await?.map(Some)),
+        None => Ok(Progress::Done(None)),
     }
 }
 

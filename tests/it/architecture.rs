@@ -25,14 +25,21 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("plan", &["edge", "pipeline", "step"]),
     ("fetch-page", &["edge", "pipeline", "step"]),
     ("transform", &["edge", "pipeline", "step", "table"]),
-    ("load", &["edge", "pipeline", "postgres", "step"]),
+    (
+        "load",
+        &["edge", "pipeline", "postgres", "redshift", "step"],
+    ),
     (
         "publish",
-        &["athena", "edge", "embedded", "pipeline", "postgres", "step"],
+        &[
+            "athena", "edge", "embedded", "pipeline", "postgres", "redshift", "step",
+        ],
     ),
     (
         "refresh",
-        &["athena", "edge", "embedded", "pipeline", "postgres", "step"],
+        &[
+            "athena", "edge", "embedded", "pipeline", "postgres", "redshift", "step",
+        ],
     ),
     // What stands in for the world on a laptop; the one does not know the product, the other its definitions only.
     ("machine", &[]),
@@ -66,8 +73,11 @@ const LIBRARIES: [(&str, &[&str]); 11] = [
     ("aws-*", &["athena", "edge", "redshift"]),
     ("lambda_runtime", &["step"]),
     ("datafusion", &["embedded"]),
-    ("arrow-*", &["embedded", "postgres", "table"]),
-    ("parquet", &["athena", "embedded", "postgres", "table"]),
+    ("arrow-*", &["embedded", "postgres", "redshift", "table"]),
+    (
+        "parquet",
+        &["athena", "embedded", "postgres", "redshift", "table"],
+    ),
     ("tokio-postgres*", &["postgres"]),
     ("axum", &["mock"]),
     ("clap", &["lakehead"]),

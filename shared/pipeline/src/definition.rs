@@ -10,10 +10,11 @@ use crate::bookmark::BOOKMARK;
 use crate::data_check::{self, Check};
 use crate::database;
 use crate::decode::{Decoded, decode};
+use crate::destination::redshift::{Load, StagedModel, staging_name, staging_view_name};
 use crate::destination::{Destinations, Write};
 use crate::export::{self, Export};
 use crate::known::Known;
-use crate::model::{self, Model, PlannedModel, Scope, SqlFile};
+use crate::model::{self, Literals, Materialized, Model, PlannedModel, Scope, SqlFile};
 use crate::name::Name;
 use crate::number::Values;
 use crate::parameter::{self, Parameters};
@@ -133,11 +134,14 @@ pub fn files(text: &str) -> BTreeSet<String> {
     let references = references.map(|reference| reference.file.value.clone());
     let models = definition.models.values();
     let has_postgres = definition.destinations.postgres.is_some();
+    let has_redshift = definition.destinations.redshift.is_some();
     let models = models.flat_map(|model| {
-        let own = has_postgres.then(|| model.sql.path_for(POSTGRES));
+        let own = |engine, is_there: bool| is_there.then(|| model.sql.path_for(engine));
+        let own = own(POSTGRES, has_postgres)
+            .into_iter()
+            .chain(own(REDSHIFT, has_redshift));
         let for_athena = model.sql.path_for(ATHENA);
-        own.into_iter()
-            .chain([for_athena, model.sql.path().to_owned()])
+        own.chain([for_athena, model.sql.path().to_owned()])
     });
     let checks = definition.checks.iter().filter_map(Check::file);
     let checks = checks.flat_map(|path| {
@@ -154,6 +158,9 @@ pub fn files(text: &str) -> BTreeSet<String> {
 
 /// How a file of SQL is marked that PostgreSQL wants otherwise: `models/ranking.postgres.sql`.
 const POSTGRES: &str = "postgres";
+
+/// The same for Redshift: `models/ranking.redshift.sql`.
+const REDSHIFT: &str = "redshift";
 
 /// How one is marked that Athena wants otherwise.
 pub const ATHENA: &str = "athena";
@@ -415,6 +422,29 @@ impl Definition {
             self.database(),
             problems,
         );
+        self.check_own_files(bundle, &scope, problems);
+    }
+
+    /// Whether the files can be filled that an engine of a destination has of its own.
+    fn check_own_files(&self, bundle: &Bundle, scope: &Scope, problems: &mut Problems) {
+        let engines = [
+            (POSTGRES, self.destinations.postgres.is_some()),
+            (REDSHIFT, self.destinations.redshift.is_some()),
+        ];
+        let mut scope = scope.clone();
+        for name in self.models.keys() {
+            let relation = Relation::new(self.database(), name.to_string());
+            scope.relations.insert(name.to_string(), relation);
+        }
+        for (engine, _) in engines.into_iter().filter(|(_, is_there)| *is_there) {
+            for model in self.models.values().filter(|model| model.per.is_none()) {
+                let path = model.sql.path_for(engine);
+                let text = bundle.files.get(&path);
+                if let Some(error) = text.and_then(|text| scope.render(text).err()) {
+                    problems.add_sentence(model.sql.at, &error.at(&path));
+                }
+            }
+        }
     }
 
     fn check_query(&self, check: &Check, bundle: &Bundle, problems: &mut Problems) {
@@ -586,10 +616,48 @@ impl Pipeline {
         for relation in scope.relations.values_mut() {
             relation.database = postgres.schema.to_string();
         }
-        let files = self.files_for(Some(POSTGRES));
         let mut nothing = Problems::default();
-        let models = &self.definition.models;
+        let (models, files) = (&self.definition.models, self.files_for(Some(POSTGRES)));
         model::plan(models, &files, &scope, &postgres.schema, &mut nothing)
+    }
+
+    /// The models as Redshift is to make them in a run, each after all that it reads; none where the pipeline is
+    /// not published there.
+    pub fn models_for_redshift(&self, period: &Period, load: &Load) -> Vec<StagedModel> {
+        let Some(redshift) = &self.definition.destinations.redshift else {
+            return Vec::new();
+        };
+        let mut scope = self.scope(period);
+        scope.literals = Literals::Escaped;
+        for relation in scope.relations.values_mut() {
+            relation.database = redshift.schema.to_string();
+        }
+        let mut nothing = Problems::default();
+        let (models, files) = (&self.definition.models, self.files_for(Some(REDSHIFT)));
+        let mut plan = |scope| model::plan(models, &files, scope, &redshift.schema, &mut nothing);
+        let published = plan(&scope);
+        // A model that waits is not to be taken for the table of its name that waits.
+        let staging = |model: &PlannedModel| {
+            let name = format!("model_{}", model.name);
+            let name = match model.materialized {
+                Materialized::Table => staging_name(load, &name),
+                Materialized::View => staging_view_name(load, &name),
+            };
+            Relation::new(redshift.schema.to_string(), name)
+        };
+        let instead = published.iter();
+        let instead = instead.map(|model| (model.name.clone(), staging(model)));
+        let staged = plan(&Scope {
+            instead: instead.collect(),
+            ..scope.clone()
+        });
+        let both = published.into_iter().zip(staged);
+        both.map(|(model, staged)| StagedModel {
+            staging: staging(&model),
+            reads_staged: staged.sql,
+            model,
+        })
+        .collect()
     }
 
     /// The files by path, as an engine is to read them: `x.athena.sql` stands for `x.sql` where it is there.

@@ -7,6 +7,7 @@
 //!                      /listed/00000.jsonl     what plan has read of listings and parents, where one call is too short
 //!                      /raw/<slice>/000000.zst raw chunks, in the order fetched
 //!                      /parts/<slice>/…        Parquet parts, rejects/<slice>.jsonl
+//!                      /copied/<table>.json    the files of a table that a warehouse copies
 //!                      /outcome/<slice>.json   what transform made of a slice
 //!                      /staged/<slice>.json    what load staged of it
 //!                      /statements/<name>.json statements that were started in a warehouse
@@ -91,6 +92,16 @@ impl RunKeys {
     /// One Parquet part of a table.
     pub fn part(&self, slice: &str, table: &str, part: usize) -> String {
         format!("{}/parts/{slice}/{table}-{part:05}.parquet", self.prefix)
+    }
+
+    /// A part as text, for a warehouse that does not take all of Parquet.
+    pub fn as_text(&self, part: &str) -> String {
+        format!("{part}.csv.gz")
+    }
+
+    /// The list of a table's files that a warehouse copies.
+    pub fn copied(&self, table: &str) -> String {
+        format!("{}/copied/{table}.json", self.prefix)
     }
 
     /// The rejects of a slice, one JSON object a line.

@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::database::Database;
+use crate::destination::redshift;
 use crate::name::Name;
 use crate::per_period::PerPeriod;
 use crate::problem::{Located, Problems, suggestion};
@@ -123,6 +124,29 @@ pub struct Scope {
     pub period: BTreeMap<String, String>,
     /// The moment up to which periods are complete; none before there is a run.
     pub through: Option<Timestamp>,
+    /// Where models are read while they are made beside what readers see.
+    pub instead: IndexMap<String, Relation>,
+    /// How text is written.
+    pub literals: Literals,
+}
+
+/// How the engine that SQL is for reads text in quotes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Literals {
+    /// As it stands.
+    #[default]
+    Plain,
+    /// A backslash begins an escape, as in Redshift.
+    Escaped,
+}
+
+impl Literals {
+    fn text(self, text: &str) -> String {
+        match self {
+            Literals::Plain => sql::text(text),
+            Literals::Escaped => redshift::text(text),
+        }
+    }
 }
 
 /// SQL ready to be run, and what it reads.
@@ -241,14 +265,17 @@ impl Scope {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("sql".into()));
-        environment
-            .set_formatter(|out, _, value| out.write_str(&literal(value)?).map_err(Error::from));
+        let literals = self.literals;
+        environment.set_formatter(move |out, _, value| {
+            out.write_str(&literal(value, literals)?)
+                .map_err(Error::from)
+        });
         // A value stays a value: there is no way to mark one as SQL but as a name.
         environment.remove_filter("safe");
         environment.add_filter("identifier", |name: String| {
             Value::from_safe_string(sql::identifier(&name))
         });
-        let relations = self.relations.clone();
+        let (relations, instead) = (self.relations.clone(), self.instead.clone());
         let refs = Arc::clone(&seen);
         environment.add_function("ref", move |_: &State, name: String| {
             let Some(relation) = relations.get(&name) else {
@@ -259,6 +286,7 @@ impl Scope {
                 )));
             };
             note(&refs, |seen| seen.refs.push(name.clone()));
+            let relation = instead.get(&name).unwrap_or(relation);
             Ok(Value::from_safe_string(relation.quoted()))
         });
         environment.add_function("source", move |database: String, table: String| {
@@ -283,7 +311,7 @@ fn note(seen: &Mutex<Seen>, add: impl FnOnce(&mut Seen)) {
     }
 }
 
-fn literal(value: &Value) -> Result<String, Error> {
+fn literal(value: &Value, literals: Literals) -> Result<String, Error> {
     if value.is_safe() {
         return Ok(value.to_string());
     }
@@ -292,7 +320,7 @@ fn literal(value: &Value) -> Result<String, Error> {
         ValueKind::Bool if value.is_true() => Ok("TRUE".to_owned()),
         ValueKind::Bool => Ok("FALSE".to_owned()),
         ValueKind::Number => Ok(value.to_string()),
-        ValueKind::String => Ok(sql::text(value.as_str().unwrap_or_default())),
+        ValueKind::String => Ok(literals.text(value.as_str().unwrap_or_default())),
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         other => Err(invalid(format!(
             "a {other} cannot stand in SQL; name one of its values"

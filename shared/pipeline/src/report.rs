@@ -138,6 +138,9 @@ pub struct Refreshed {
     /// How many models were made or changed in PostgreSQL, where the run publishes into one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_postgres: Option<u64>,
+    /// The same for Redshift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_redshift: Option<u64>,
     /// The files that were written, as keys of the exports.
     pub exports: Vec<String>,
     /// Bytes that a warehouse read for models and exports.

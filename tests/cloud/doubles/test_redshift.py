@@ -70,6 +70,15 @@ class Calls(Warehouse):
         self.assertEqual([sub["Status"] for sub in failed["SubStatements"]], ["ABORTED", "FAILED", "ABORTED"])
         self.assertEqual(self.rows(f"SELECT count(*) FROM {table}"), [[1]])
 
+    def test_the_catalogue_names_types_as_redshift_does(self) -> None:
+        self.ok(f"CREATE TABLE {self.schema}.t (a varchar(80), b decimal(3,1), c timestamptz)")
+        found = self.rows(
+            "SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid "
+            f"JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = '{self.schema}' AND c.relname = 't' "
+            "AND a.attnum > 0 ORDER BY a.attnum"
+        )
+        self.assertEqual(found, [["character varying(80)"], ["numeric(3,1)"], ["timestamp with time zone"]])
+
     def test_a_batch_has_forty_statements_at_most(self) -> None:
         self.ok(["SELECT 1"] * 40)
         with self.refusal("ValidationException"):

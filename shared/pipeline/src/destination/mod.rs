@@ -2,12 +2,15 @@
 
 mod lake;
 pub mod postgres;
+pub mod redshift;
+pub(crate) mod sql;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use lake::Lake;
 pub use postgres::Postgres;
+pub use redshift::Redshift;
 
 use crate::known::Known;
 use crate::problem::Problems;
@@ -22,6 +25,8 @@ pub struct Destinations {
     pub lake: Option<Lake>,
     /// A schema of a PostgreSQL database.
     pub postgres: Option<Postgres>,
+    /// A schema of a Redshift database.
+    pub redshift: Option<Redshift>,
 }
 
 /// One destination.
@@ -31,6 +36,8 @@ pub enum Destination<'a> {
     Lake(&'a Lake),
     /// A schema of a PostgreSQL database.
     Postgres(&'a Postgres),
+    /// A schema of a Redshift database.
+    Redshift(&'a Redshift),
 }
 
 /// Write disposition.
@@ -54,6 +61,7 @@ impl Destinations {
     pub fn each(&self) -> impl Iterator<Item = Destination<'_>> {
         let lake = self.lake.iter().map(Destination::Lake);
         lake.chain(self.postgres.iter().map(Destination::Postgres))
+            .chain(self.redshift.iter().map(Destination::Redshift))
     }
 
     /// Notes what does not fit the rest of the definition.
@@ -64,6 +72,7 @@ impl Destinations {
             match destination {
                 Destination::Lake(lake) => lake.check(known, values, problems),
                 Destination::Postgres(postgres) => postgres.check(known, problems),
+                Destination::Redshift(redshift) => redshift.check(known, problems),
             }
         }
     }

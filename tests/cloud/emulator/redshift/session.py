@@ -33,6 +33,9 @@ _HELPERS = """
 CREATE SCHEMA IF NOT EXISTS _redshift;
 CREATE OR REPLACE FUNCTION _redshift.getdate() RETURNS timestamp LANGUAGE sql
     AS $$ SELECT date_trunc('second', now() AT TIME ZONE 'UTC') $$;
+CREATE OR REPLACE FUNCTION _redshift.format_type(kind oid, modifier integer) RETURNS text LANGUAGE sql STABLE
+    AS $$ SELECT CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod)
+                      ELSE pg_catalog.format_type(kind, modifier) END FROM pg_catalog.pg_type AS t WHERE t.oid = kind $$;
 CREATE OR REPLACE FUNCTION _redshift.json_parse(text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$ SELECT $1::jsonb $$;
 CREATE OR REPLACE FUNCTION _redshift.json_serialize(jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text $$;
 CREATE OR REPLACE FUNCTION _redshift.len(text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT length($1) $$;

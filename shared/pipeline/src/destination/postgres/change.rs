@@ -1,7 +1,8 @@
 //! How a published table becomes what a run has staged for it: the statements, in one transaction.
 
-use super::staging::{StagedTable, WantedColumn, name_of};
+use super::staging::{StagedTable, WantedColumn};
 use super::{Drift, Mode, Role};
+use crate::destination::sql::name_of;
 use crate::fault::Fault;
 use crate::sql::{Relation, identifier, identifiers, text};
 

@@ -16,8 +16,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use change::{Change, Found, FoundColumn, found_columns, found_table};
-pub use staging::{Books, Load, StagedTable, WantedColumn, staging_name};
+pub use staging::{Books, StagedTable, WantedColumn};
 pub use view::{ViewStatements, view};
+
+pub use super::sql::{Drift, Load, Mode, Role, staging_name};
 
 use crate::known::Known;
 use crate::name::Name;
@@ -81,36 +83,6 @@ fn ten_seconds() -> u32 {
     10
 }
 
-/// Write disposition.
-///
-/// What becomes of the rows that are there when new ones are published.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// All rows give way to the new ones.
-    #[default]
-    Replace,
-    /// The new rows are added. A run adds its rows once, however often it is retried.
-    Append,
-    /// A new row takes the place of the one with its key; the others stay.
-    Upsert,
-}
-
-/// Drift.
-///
-/// What becomes of a table whose columns are not those of the definition.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Drift {
-    /// New columns are added, types are widened; a column that the definition no longer has stays, empty.
-    #[default]
-    Evolve,
-    /// Nothing is published until the table or the definition is changed by hand.
-    Freeze,
-    /// The table stays as it is; values that it has no column for are left out.
-    Discard,
-}
-
 /// A type of PostgreSQL: `text`, `varchar(255)`, `numeric(19,2)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -150,36 +122,6 @@ impl From<SqlType> for String {
 impl fmt::Display for SqlType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
-    }
-}
-
-/// A role of the database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
-pub struct Role(String);
-
-impl TryFrom<String> for Role {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let good = (1..=63).contains(&text.len()) && !text.contains('\0');
-        match good {
-            true => Ok(Role(text)),
-            false => Err("a role has a name of 1 to 63 characters".to_owned()),
-        }
-    }
-}
-
-impl From<Role> for String {
-    fn from(role: Role) -> String {
-        role.0
-    }
-}
-
-impl AsRef<str> for Role {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 

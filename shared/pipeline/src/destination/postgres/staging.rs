@@ -1,17 +1,12 @@
 //! Where a run's rows wait in PostgreSQL: tables of the run's own, and the books that say what is in them.
 
-use sha2::{Digest, Sha256};
-
-use super::{Postgres, SqlType};
+use super::{Load, Postgres, SqlType, staging_name};
 use crate::lake::Column;
 use crate::name::Name;
 use crate::sql::{Relation, identifier, text};
 use crate::table::TableDefinition;
 use crate::table::column_type::ColumnType;
 use crate::table::time::Timezone;
-
-/// The longest name that PostgreSQL keeps whole.
-const LONGEST: usize = 63;
 
 /// A column as the definition wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,44 +34,6 @@ pub struct StagedTable {
     pub key: Vec<String>,
     /// What it is about.
     pub comment: Option<String>,
-}
-
-/// One run, as the books in the database know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Load {
-    /// The pipeline.
-    pub pipeline: String,
-    /// The run.
-    pub run: String,
-    /// The moment that its rows are as of, in ISO 8601.
-    pub as_of: String,
-    /// When it started, in ISO 8601. Another root may give the same name to another run, but not at that moment.
-    pub started_at: String,
-}
-
-/// The name of a run's staging table: the same for the same run, never that of a table of somebody else.
-pub fn staging_name(load: &Load, table: &str) -> String {
-    name_of(
-        "_staged",
-        &[&load.pipeline, &load.run, &load.started_at],
-        table,
-    )
-}
-
-/// A name that ends as another, cut where it would be too long, and is told from its like by a hash.
-pub(super) fn name_of(front: &str, parts: &[&str], table: &str) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts.iter().chain([&table]) {
-        hasher.update(part.as_bytes());
-        hasher.update([0]);
-    }
-    let hash: String = hasher.finalize()[..8]
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let mut name = format!("{front}_{hash}_{table}");
-    name.truncate(LONGEST);
-    name
 }
 
 impl StagedTable {
@@ -383,28 +340,6 @@ fn moment(moment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_staging_table_has_a_name_of_its_run_that_is_never_cut() {
-        let long = "x".repeat(63);
-        let load = |pipeline: &str, run: &str, started_at: &str| Load {
-            pipeline: pipeline.to_owned(),
-            run: run.to_owned(),
-            as_of: String::new(),
-            started_at: started_at.to_owned(),
-        };
-        let name = staging_name(&load("datahub", "run.1", "2026"), &long);
-        assert_eq!(name.len(), LONGEST);
-        assert_eq!(name, staging_name(&load("datahub", "run.1", "2026"), &long));
-        for (other, table) in [
-            (load("datahub", "run.2", "2026"), long.as_str()),
-            (load("datahu", "brun.1", "2026"), &long),
-            (load("datahub", "run.1", "2027"), &long),
-            (load("datahub", "run.1", "2026"), &long[1..]),
-        ] {
-            assert_ne!(name, staging_name(&other, table));
-        }
-    }
 
     #[test]
     fn every_type_of_ours_has_one_of_theirs() {

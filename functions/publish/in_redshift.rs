@@ -1,0 +1,98 @@
+//! The run's tables in Redshift, where the definition and the deployment name one.
+
+use std::collections::BTreeMap;
+
+use edge::env::Env;
+use edge::progress::Progress;
+use edge::run::Run;
+use pipeline::fault::Fault;
+use pipeline::lake::{Column, Publication};
+use pipeline::name::Name;
+use pipeline::report::DestinationReport;
+use redshift::{Outcome, Target};
+
+use crate::gathered::Gathered;
+
+/// The database that a run publishes into.
+pub enum Redshift<'a> {
+    /// The definition names none.
+    None,
+    /// The definition names one, but the deployment has none: the lake stands in.
+    NotSet,
+    /// There it is.
+    Open(Box<Target<'a>>),
+}
+
+impl<'a> Redshift<'a> {
+    /// The database of a run.
+    pub async fn open(run: &'a Run, env: &'a Env) -> Result<Self, Fault> {
+        if run.pipeline.definition.destinations.redshift.is_none() {
+            return Ok(Redshift::None);
+        }
+        Ok(match Target::open(run, env).await? {
+            Some(target) => Redshift::Open(Box::new(target)),
+            None => Redshift::NotSet,
+        })
+    }
+
+    /// How many rows each table has there that gives way as a whole, to compare the new ones with.
+    pub async fn rows(&self) -> Result<Progress<BTreeMap<String, u64>>, Fault> {
+        match self {
+            Redshift::Open(target) => target.rows().await,
+            _ => Ok(Progress::Done(BTreeMap::new())),
+        }
+    }
+
+    /// Publishes there what the lake is about to publish.
+    pub async fn publish(
+        &self,
+        gathered: &Gathered,
+        publication: &Publication,
+    ) -> Result<Progress<Option<DestinationReport>>, Fault> {
+        let target = match self {
+            Redshift::None => return Ok(Progress::Done(None)),
+            Redshift::NotSet => {
+                let message = "LAKEHEAD_REDSHIFT_WORKGROUP is not set; the lake stands in";
+                let report = report("stood_in", message.to_owned());
+                return Ok(Progress::Done(Some(report)));
+            }
+            Redshift::Open(target) => target,
+        };
+        let named: Result<Vec<(Name, &[Column])>, String> = publication
+            .tables
+            .iter()
+            .map(|table| Ok((Name::new(table.table.clone())?, table.columns.as_slice())))
+            .collect();
+        let named = named.map_err(Fault::bug)?;
+        let tables: Vec<(&Name, &[Column])> = named
+            .iter()
+            .map(|(name, columns)| (name, *columns))
+            .collect();
+        let outcomes: Vec<_> = gathered.slices.iter().map(|(outcome, _)| outcome).collect();
+        let published = target.publish(&tables, &outcomes).await?;
+        Ok(published.map(|outcome| Some(told(outcome))))
+    }
+}
+
+fn told(outcome: Outcome) -> DestinationReport {
+    match outcome {
+        Outcome::Published {
+            added: 0,
+            removed: 0,
+        } => report("unchanged", String::new()),
+        Outcome::Published { added, removed } => report(
+            "published",
+            format!("{added} rows came, {removed} gave way"),
+        ),
+        Outcome::Before => report("published", "by an earlier try of this run".to_owned()),
+        Outcome::Behind => report("unchanged", "a later run is published there".to_owned()),
+    }
+}
+
+fn report(status: &str, message: String) -> DestinationReport {
+    DestinationReport {
+        destination: "redshift".to_owned(),
+        status: status.to_owned(),
+        message,
+    }
+}
