@@ -4,25 +4,44 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use pipeline::fault::Fault;
+
+use crate::settings::Settings;
 
 /// How long an answer of AWS may take to begin.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One configuration for all services: region, credentials and endpoints as the environment or a profile says.
+/// One configuration for all services.
 pub struct Aws {
     config: SdkConfig,
     s3: OnceLock<aws_sdk_s3::Client>,
 }
 
 impl Aws {
-    /// Reads the configuration. Nothing is sent: credentials are got when the first request needs them.
+    /// As a function has it: region and credentials stand in its environment. Nothing else is looked for, as that
+    /// would cost a part of every start.
+    pub fn of_function(settings: &Settings) -> Result<Self, Fault> {
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(settings.region.clone().map(Region::new))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(timeouts());
+        config.set_endpoint_url(settings.endpoint.clone());
+        Aws::over(config.build())
+    }
+
+    /// As a person has it: region, credentials and endpoints as the environment or a profile says. Nothing is sent:
+    /// credentials are got when the first request needs them.
+    #[cfg(feature = "profiles")]
     pub async fn load() -> Result<Self, Fault> {
-        let timeouts = TimeoutConfig::builder().read_timeout(PATIENCE);
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(timeouts.build())
+            .timeout_config(timeouts())
             .load()
             .await;
         Aws::over(config)
@@ -66,6 +85,16 @@ impl fmt::Debug for Aws {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Aws in {}", self.region())
     }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().read_timeout(PATIENCE).build()
+}
+
+/// Whether there were no credentials to sign a request with.
+pub(crate) fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.is::<CredentialsError>())
 }
 
 /// What an error of the SDK says, with its causes: by itself it says `service error` only. Nothing of a body is

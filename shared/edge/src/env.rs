@@ -92,7 +92,7 @@ impl Env {
     pub async fn served(engine: Option<MakeEngine>) -> Result<Self, Fault> {
         let settings = Settings::read()?;
         if let Some(bucket) = settings.bucket.clone() {
-            let aws = Arc::new(Aws::load().await?);
+            let aws = Arc::new(Aws::of_function(&settings)?);
             return Env::in_bucket(aws, &bucket, settings, engine);
         }
         let root = settings.root.clone().ok_or_else(|| {

@@ -8,7 +8,7 @@ use pipeline::auth::{Grant, Moment, Obtain};
 use pipeline::fault::{Fault, Kind};
 use pipeline::outcome::Outcomes;
 use pipeline::request::{Answer, Request};
-use pipeline::secret::SecretName;
+use pipeline::secret::{SecretName, Secrets};
 
 use crate::http::Http;
 use crate::secrets::{Place, SecretStore};
@@ -134,17 +134,19 @@ impl Session {
         deadline: Option<Duration>,
         traffic: &mut Traffic,
     ) -> Result<Sent<Held>, Fault> {
-        let used = self.secrets();
-        match self.get_with_what_is_known(deadline, traffic).await {
+        let mut used = self.secrets();
+        match self.get_with(&mut used, deadline, traffic).await {
             Err(fault) if fault.kind == Kind::SourceRejected && self.renewed(&used).await? => {
-                self.get_with_what_is_known(deadline, traffic).await
+                self.get_with(&mut used, deadline, traffic).await
             }
             got => got,
         }
     }
 
-    async fn get_with_what_is_known(
+    /// As [`Session::get`], once; says with which secrets.
+    async fn get_with(
         &self,
+        used: &mut Arc<Secrets>,
         deadline: Option<Duration>,
         traffic: &mut Traffic,
     ) -> Result<Sent<Held>, Fault> {
@@ -154,6 +156,7 @@ impl Session {
             Some(name) => (Some(self.place(name).await?), None),
             None => (None, deadline),
         };
+        *used = self.secrets();
         let asked = self.clock.elapsed();
         let moment = self.moment();
         let sent = match self.obtain(&moment)? {

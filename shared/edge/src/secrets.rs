@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use pipeline::fault::Fault;
 use pipeline::secret::{Secret, SecretName, Secrets};
-use tokio::sync::OnceCell;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -33,7 +32,8 @@ pub struct SecretStore {
     environment: fn(&str) -> Option<String>,
     aws: Option<Arc<AwsSecrets>>,
     /// What reads encrypted objects of a process that else has nothing to do with AWS.
-    reader: Arc<OnceCell<Arc<Aws>>>,
+    #[cfg(feature = "profiles")]
+    reader: Arc<tokio::sync::OnceCell<Arc<Aws>>>,
 }
 
 /// The place of a secret that its source may replace, nobody else's until it is replaced or left.
@@ -100,6 +100,7 @@ impl SecretStore {
             file_name: None,
             environment,
             aws: None,
+            #[cfg(feature = "profiles")]
             reader: Arc::default(),
         };
         if let Some(path) = file {
@@ -212,8 +213,15 @@ impl SecretStore {
         if let Some(secrets) = &self.aws {
             return Ok(secrets.aws().clone());
         }
-        let load = async || Aws::load().await.map(Arc::new);
-        self.reader.get_or_try_init(load).await.cloned()
+        #[cfg(feature = "profiles")]
+        {
+            let load = async || Aws::load().await.map(Arc::new);
+            self.reader.get_or_try_init(load).await.cloned()
+        }
+        #[cfg(not(feature = "profiles"))]
+        Err(Fault::bad_definition(
+            "a secret is encrypted in an object of S3, and this function does not work on AWS; set LAKEHEAD_BUCKET, or keep the encrypted text in a file",
+        ))
     }
 
     /// Takes the place of a secret that its source may replace; none while another process holds it. What

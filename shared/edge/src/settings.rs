@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pipeline::fault::Fault;
 
 /// The variables, each with what it is for. Secrets are read by [`crate::secrets`].
-pub const VARIABLES: [(&str, &str); 13] = [
+pub const VARIABLES: [(&str, &str); 15] = [
     (
         ROOT,
         "the directory below which a function works that is served on this machine",
@@ -29,6 +29,11 @@ pub const VARIABLES: [(&str, &str); 13] = [
     (
         BUCKET,
         "the bucket of S3 in which a function works on AWS; LAKEHEAD_ROOT is not read then",
+    ),
+    (REGION, "the region of AWS; a function of AWS has it"),
+    (
+        ENDPOINT,
+        "where AWS's services are, for an emulator of them",
     ),
     (
         SECRET_STORE,
@@ -65,6 +70,8 @@ const PIPELINES: &str = "LAKEHEAD_PIPELINES";
 pub(crate) const SECRETS_FILE: &str = "LAKEHEAD_SECRETS_FILE";
 const CA_FILE: &str = "LAKEHEAD_CA_FILE";
 const RATE_SHARES: &str = "LAKEHEAD_RATE_SHARES";
+const REGION: &str = "AWS_REGION";
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const BUCKET: &str = "LAKEHEAD_BUCKET";
 const SECRET_STORE: &str = "LAKEHEAD_SECRET_STORE";
 const ATHENA_WORKGROUP: &str = "LAKEHEAD_ATHENA_WORKGROUP";
@@ -90,6 +97,10 @@ pub struct Settings {
     pub rate_shares: u64,
     /// The bucket of S3 in which a function works on AWS.
     pub bucket: Option<String>,
+    /// The region of AWS.
+    pub region: Option<String>,
+    /// Where AWS's services are, where that is not AWS.
+    pub endpoint: Option<String>,
     /// Where secrets are on AWS.
     pub secret_store: AwsSecretStore,
     /// The workgroup of Athena that runs SQL over the lake.
@@ -130,6 +141,8 @@ impl Default for Settings {
             ca_file: None,
             rate_shares: 1,
             bucket: None,
+            region: None,
+            endpoint: None,
             secret_store: AwsSecretStore::default(),
             athena_workgroup: "primary".to_owned(),
             redshift: None,
@@ -190,6 +203,8 @@ impl Settings {
             ca_file: set(CA_FILE).map(PathBuf::from),
             rate_shares,
             bucket: set(BUCKET),
+            region: set(REGION),
+            endpoint: set(ENDPOINT),
             secret_store,
             athena_workgroup: set(ATHENA_WORKGROUP).unwrap_or_else(|| "primary".to_owned()),
             redshift,

@@ -578,6 +578,12 @@ async fn every_call_of_a_few_comes_further_however_slow_the_source_is() {
 async fn a_source_that_takes_longer_than_a_call_has_is_told_and_not_asked_for_ever() {
     let source = slow(2_000);
     let world = World::planned(&source.base, NUMBERED, None).await;
+    // The first call has come as far as knowing where to begin.
+    let begun = world.call_within(200).await.expect("begun");
+    assert_eq!(
+        (begun.status, begun.fetched.answers()),
+        (FetchStatus::More, 0)
+    );
     let fault = world.call_within(200).await.expect_err("no page came");
     assert_eq!(fault.kind, Kind::Transient, "{fault}");
     assert!(fault.message.contains("longer time-out"), "{fault}");

@@ -5,7 +5,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use pipeline::fault::Kind;
 
 use super::{Bucket, Error};
-use crate::aws::told;
+use crate::aws::{lacks_credentials, told};
 
 /// Why S3 did not do it.
 pub(super) enum Refusal {
@@ -88,6 +88,10 @@ impl Bucket {
             (Some(status), code) if !passes(status, code) => (
                 Kind::Bug,
                 format!("S3 does not take such a `{action}` of {at}"),
+            ),
+            (None, _) if lacks_credentials(&error) => (
+                Kind::BadDefinition,
+                "give this process credentials of AWS".to_owned(),
             ),
             // No answer, or one that says that S3 is in trouble.
             _ => (Kind::Transient, "it may pass".to_owned()),
