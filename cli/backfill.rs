@@ -110,7 +110,12 @@ async fn divided(options: &Backfill, bundle: &Bundle, env: &Env) -> Result<Range
 
 /// The request for one window; the same again is the same run.
 fn of_window(options: &Backfill, bundle: &Bundle, window: Option<String>) -> RunRequest {
+    let side_by_side = match options.place.target {
+        Target::Local => 1,
+        Target::Aws => options.max_parallel.into(),
+    };
     RunRequest {
+        side_by_side,
         pipeline: bundle.name.clone(),
         as_of: window,
         from: None,

@@ -85,6 +85,7 @@ fn request(base_url: &str) -> Result<RunRequest, Failure> {
         raw_of: None,
         resume: None,
         scheduled_at: None,
+        side_by_side: 1,
     })
 }
 

@@ -76,28 +76,35 @@ pub async fn begin(
     let mut number = 1_u32;
     loop {
         let run_id = format!("{base}.{number}");
-        if is_free(deployed, request, &run_id, &input).await?
-            && deployed.executions.start(&run_id, &input).await? == Start::Running
-        {
-            return Ok(run_id);
+        match deployed.executions.describe(&run_id).await? {
+            Some(known) if is_under_way(&known, request)? => return Ok(run_id),
+            Some(_) => {}
+            None if was_run(deployed, request, &run_id).await? => {}
+            None => {
+                if deployed.executions.start(&run_id, &input).await? == Start::Running {
+                    return Ok(run_id);
+                }
+            }
         }
         number += 1;
     }
 }
 
-/// Whether a name is that of no run that has ended: its objects outlive what AWS knows of an execution.
-async fn is_free(
-    deployed: &Deployed,
-    request: &RunRequest,
-    run_id: &str,
-    input: &Value,
-) -> Result<bool, Failure> {
-    if let Some(known) = deployed.executions.describe(run_id).await? {
-        return Ok(known.state == State::Running && known.input == *input);
-    }
+/// Whether an execution does the very work of a request, however many others are beside it.
+fn is_under_way(known: &Execution, request: &RunRequest) -> Result<bool, Failure> {
+    let same = known.request().map(|known| RunRequest {
+        side_by_side: request.side_by_side,
+        ..known
+    });
+    let same = same.as_ref().map(input).transpose()?;
+    Ok(known.state == State::Running && same == Some(input(request)?))
+}
+
+/// Whether there was a run of this name: its objects outlive what AWS knows of an execution.
+async fn was_run(deployed: &Deployed, request: &RunRequest, run_id: &str) -> Result<bool, Failure> {
     let keys = RunKeys::new(&request.pipeline, run_id);
     let size = deployed.env.objects.size(&keys.definition()).await;
-    Ok(size.map_err(pipeline::fault::Fault::from)?.is_none())
+    Ok(size.map_err(pipeline::fault::Fault::from)?.is_some())
 }
 
 /// A request as the execution's input.

@@ -103,6 +103,7 @@ pub async fn request(
         raw_of: raw_of.map(str::to_owned),
         resume: None,
         scheduled_at: None,
+        side_by_side: 1,
     };
     if let Some(raw_of) = raw_of {
         inherit(&mut request, raw_of, env).await?;

@@ -3,6 +3,7 @@
 //! Reading goes the same way every time. So what was read is kept in its order, and a call that begins again is given
 //! it back answer by answer before the source is asked for more.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -22,15 +23,17 @@ use serde::{Deserialize, Serialize};
 /// When what was read is stored: so much is lost, and asked for again, when a process is killed.
 const BYTES: usize = 8 << 20;
 const TIME: Duration = Duration::from_secs(5);
+/// An answer of this size is stored as it comes, without a copy of it.
+const LARGE: usize = 1 << 20;
 
 /// The reading of one plan.
 pub struct Journal<'a> {
     env: &'a Env,
     keys: &'a RunKeys,
     /// Read by an earlier call, and not given back yet.
-    kept: VecDeque<Read>,
+    kept: VecDeque<Read<'static>>,
     /// Read by this call, and not stored yet.
-    fresh: Vec<Read>,
+    fresh: Vec<Read<'static>>,
     fresh_bytes: usize,
     since: Duration,
     stored: u32,
@@ -38,24 +41,24 @@ pub struct Journal<'a> {
 
 /// One answer.
 #[derive(Debug, Serialize, Deserialize)]
-struct Read {
+struct Read<'p> {
     /// What was asked for.
     what: String,
     /// Requests sent for it, and those of them that were repeats.
     sent: u64,
     retried: u64,
-    came: Came,
+    came: Came<'p>,
 }
 
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Came {
+enum Came<'p> {
     Missing,
     TooLarge(u16),
     Page {
         status: u16,
-        body: String,
+        body: Cow<'p, str>,
         next: Option<PageToken>,
     },
 }
@@ -91,7 +94,7 @@ impl<'a> Journal<'a> {
         for listed in env.objects.list(&keys.listed_prefix()).await? {
             journal
                 .kept
-                .extend(lines::<Read>(&env.objects, &listed.key).await?);
+                .extend(lines::<Read<'static>>(&env.objects, &listed.key).await?);
             journal.stored += 1;
         }
         Ok(journal)
@@ -144,17 +147,23 @@ impl<'a> Journal<'a> {
         }
     }
 
-    async fn keep(&mut self, what: String, own: &Traffic, came: Came) -> Result<(), Fault> {
-        self.fresh_bytes += match &came {
+    async fn keep(&mut self, what: String, own: &Traffic, came: Came<'_>) -> Result<(), Fault> {
+        let bytes = match &came {
             Came::Page { body, .. } => body.len(),
             _ => 0,
         };
-        self.fresh.push(Read {
+        let read = Read {
             what,
             sent: own.sent,
             retried: own.retried,
             came,
-        });
+        };
+        if bytes >= LARGE {
+            self.store().await?;
+            return self.write(std::slice::from_ref(&read)).await;
+        }
+        self.fresh_bytes += bytes;
+        self.fresh.push(read.owned());
         let is_due = self.env.clock.elapsed().saturating_sub(self.since) >= TIME;
         match is_due || self.fresh_bytes >= BYTES {
             true => self.store().await,
@@ -167,25 +176,44 @@ impl<'a> Journal<'a> {
         self.since = self.env.clock.elapsed();
         self.fresh_bytes = 0;
         let fresh = std::mem::take(&mut self.fresh);
-        if fresh.is_empty() {
-            return Ok(());
+        match fresh.is_empty() {
+            true => Ok(()),
+            false => self.write(&fresh).await,
         }
+    }
+
+    async fn write(&mut self, reads: &[Read<'_>]) -> Result<(), Fault> {
         let key = self.keys.listed(self.stored);
         self.stored += 1;
-        edge::run::store_lines(&self.env.objects, &key, fresh).await
+        edge::run::store_lines(&self.env.objects, &key, reads).await
     }
 }
 
-impl Came {
+impl Read<'_> {
+    fn owned(self) -> Read<'static> {
+        let came = match self.came {
+            Came::Missing => Came::Missing,
+            Came::TooLarge(status) => Came::TooLarge(status),
+            Came::Page { status, body, next } => Came::Page {
+                status,
+                body: Cow::Owned(body.into_owned()),
+                next,
+            },
+        };
+        Read { came, ..self }
+    }
+}
+
+impl<'p> Came<'p> {
     /// What came, where it can be kept: a wait is none, and neither is what is no text.
-    fn of(page: &Page) -> Option<Self> {
+    fn of(page: &'p Page) -> Option<Self> {
         Some(match page {
             Page::Missing => Came::Missing,
             Page::TooLarge { status } => Came::TooLarge(*status),
             Page::Wait { .. } => return None,
             Page::Fetched { answer, next, .. } => Came::Page {
                 status: answer.status,
-                body: String::from_utf8(answer.body.clone()).ok()?,
+                body: Cow::Borrowed(std::str::from_utf8(&answer.body).ok()?),
                 next: match next {
                     Next::Page(token) => Some(token.clone()),
                     Next::End => None,
@@ -195,8 +223,8 @@ impl Came {
     }
 }
 
-impl From<Came> for Page {
-    fn from(came: Came) -> Page {
+impl From<Came<'_>> for Page {
+    fn from(came: Came<'_>) -> Page {
         match came {
             Came::Missing => Page::Missing,
             Came::TooLarge(status) => Page::TooLarge { status },
@@ -204,7 +232,7 @@ impl From<Came> for Page {
                 answer: Answer {
                     status,
                     headers: Vec::new(),
-                    body: body.into_bytes(),
+                    body: body.into_owned().into_bytes(),
                 },
                 request: String::new(),
                 records: 0,

@@ -293,10 +293,14 @@ async fn finish(
         false => PlanStatus::Planned,
     };
     let count = planned.slices.len() as u64;
+    let mut slices = slice_list(&run.keys, count, max_concurrency(run)?, env)?;
+    slices.workers = slices
+        .workers
+        .saturating_mul(run.request.side_by_side.max(1));
     let output = PlanOutput {
         run: run.reference.clone(),
         status,
-        slices: slice_list(&run.keys, count, max_concurrency(run)?, env)?,
+        slices,
     };
     let stored = StoredPlan {
         output: output.clone(),

@@ -1,5 +1,7 @@
 //! A run's own copy of what it needs, in its objects: a deploy in the middle of a run changes nothing for it.
 
+use std::io::{self, BufWriter, Write};
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use pipeline::bookmark::Reach;
@@ -15,7 +17,7 @@ use pipeline::run::{PlanOutput, RunRef, RunRequest, Slice};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::objects::{Error, Objects};
+use crate::objects::{Error, Objects, Upload};
 
 /// What plan stores of a run before anything is fetched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -209,20 +211,33 @@ pub async fn store(objects: &Objects, key: &str, value: &impl Serialize) -> Resu
     Ok(objects.put(key, bytes).await?)
 }
 
-/// Writes a list, one JSON value a line.
+/// Writes a list, one JSON value a line; in memory is little of it at a time.
 pub async fn store_lines<T: Serialize>(
     objects: &Objects,
     key: &str,
     items: impl IntoIterator<Item = T>,
 ) -> Result<(), Fault> {
-    let mut lines = Vec::new();
-    for item in items {
-        serde_json::to_writer(&mut lines, &item)
-            .map_err(|error| Fault::bug(format!("`{key}` is no JSON: {error}")))?;
-        lines.push(b'\n');
-    }
-    Ok(objects.put(key, lines).await?)
+    let mut upload = objects.upload(key).await?;
+    write_lines(&mut upload, items)
+        .map_err(|error| Fault::transient(format!("`{key}` can't be written: {error}")))?;
+    upload.commit().await?;
+    Ok(())
 }
+
+fn write_lines<T: Serialize>(
+    upload: &mut Upload,
+    items: impl IntoIterator<Item = T>,
+) -> io::Result<()> {
+    let mut lines = BufWriter::with_capacity(LINES_BYTES, upload);
+    for item in items {
+        serde_json::to_writer(&mut lines, &item)?;
+        lines.write_all(b"\n")?;
+    }
+    lines.flush()
+}
+
+/// So much of a list is digested and written at once.
+const LINES_BYTES: usize = 64 << 10;
 
 /// Reads such a list.
 pub async fn lines<T: DeserializeOwned>(objects: &Objects, key: &str) -> Result<Vec<T>, Fault> {

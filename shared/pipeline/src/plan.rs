@@ -185,7 +185,12 @@ pub fn left_to_do(
 pub fn run_name(bundle: &Bundle, request: &RunRequest, windows: &[Period]) -> String {
     let mut hash = Sha256::new();
     let bundle_json = serde_json::to_vec(bundle).unwrap_or_default();
-    let request_json = serde_json::to_vec(request).unwrap_or_default();
+    // It is the same work however many others are done beside it.
+    let work = RunRequest {
+        side_by_side: 1,
+        ..request.clone()
+    };
+    let request_json = serde_json::to_vec(&work).unwrap_or_default();
     for part in [&bundle_json, &request_json] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
@@ -246,6 +251,7 @@ mod tests {
             raw_of: after("raw_of"),
             resume: None,
             scheduled_at: after("scheduled_at"),
+            side_by_side: 1,
         }
     }
 

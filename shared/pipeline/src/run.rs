@@ -47,6 +47,10 @@ pub struct RunRequest {
     /// run starts, and of several runs for the same moment only the first has anything to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<String>,
+    /// How many runs of the pipeline are under way at the same time, as in a backfill: each takes its part of the
+    /// source's rates.
+    #[serde(default = "alone", skip_serializing_if = "is_alone")]
+    pub side_by_side: u32,
 }
 
 /// A step that a run can do without.
@@ -158,8 +162,8 @@ pub struct SliceList {
     pub count: u64,
     /// How many are worked on at the same time, at most.
     pub max_concurrency: u32,
-    /// How many are worked on at the same time, as there are no more slices: among so many the rates of the source
-    /// are divided where each is a process of its own.
+    /// How many are worked on at the same time, as there are no more slices, in all runs side by side: among so many
+    /// the rates of the source are divided where each is a process of its own.
     pub workers: u32,
 }
 
@@ -177,6 +181,10 @@ pub struct FetchPageInput {
 
 fn alone() -> u32 {
     1
+}
+
+fn is_alone(runs: &u32) -> bool {
+    *runs == 1
 }
 
 /// The output of `fetch-page`. Where the fetch stands is in the raw chunks; the state machine needs only the status.

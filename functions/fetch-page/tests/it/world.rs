@@ -161,6 +161,7 @@ impl World {
                 raw_of: None,
                 resume: None,
                 scheduled_at: None,
+                side_by_side: 1,
             },
             started_at: "2026-11-21T12:00:00Z".to_owned(),
             windows: vec![window.to_owned()],

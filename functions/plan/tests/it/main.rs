@@ -172,6 +172,7 @@ fn request(from: Option<&str>, to: Option<&str>) -> RunRequest {
         raw_of: None,
         resume: None,
         scheduled_at: None,
+        side_by_side: 1,
     }
 }
 
@@ -548,14 +549,21 @@ async fn a_trigger_that_comes_late_is_for_its_own_windows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_map_is_told_how_many_work_at_the_same_time() {
     let ids = "{ path: '/a/{id}', for_each: { range: { last: 4000 } } }";
-    for (resource, workers) in [("{ path: /a }", 1), (ids, 4)] {
+    for (resource, workers, side_by_side) in [
+        ("{ path: /a }", 1, 1),
+        (ids, 4, 1),
+        (ids, 4, 3),
+        ("{ path: /a }", 1, 0),
+    ] {
         let world = World::new("http://127.0.0.1:9", "", &[("a", resource)], &["a"]);
-        let output = world
-            .plan("r1", request(None, None))
-            .await
-            .expect("planned");
+        let request = RunRequest {
+            side_by_side,
+            ..request(None, None)
+        };
+        let output = world.plan("r1", request).await.expect("planned");
         let slices = &output.slices;
-        assert_eq!(slices.workers, workers, "{slices:?}");
+        // Runs side by side divide the rates further.
+        assert_eq!(slices.workers, workers * side_by_side.max(1), "{slices:?}");
         assert!(u64::from(workers) <= slices.count && workers <= slices.max_concurrency);
     }
 }
