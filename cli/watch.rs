@@ -19,6 +19,7 @@ pub struct Watch<'a> {
 
 #[derive(Default)]
 struct Shown {
+    is_named: bool,
     stage: Option<&'static str>,
     items: Option<Items>,
 }
@@ -31,7 +32,6 @@ struct Bars {
 impl<'a> Watch<'a> {
     /// A display of the execution of that name.
     pub fn new(executions: &'a Executions, name: &str) -> Self {
-        eprintln!("{}", executions.arn(name));
         Watch {
             executions,
             name: name.to_owned(),
@@ -47,17 +47,27 @@ impl<'a> Watch<'a> {
         self.show(entered.ok().flatten().as_ref(), items.ok().flatten());
     }
 
+    fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.stage.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
     fn show(&self, entered: Option<&Entered>, items: Option<Items>) {
         let mut shown = self
             .shown
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !std::mem::replace(&mut shown.is_named, true) {
+            self.say(&self.executions.arn(&self.name));
+        }
         let stage = entered.and_then(|entered| words(&entered.state));
         if let Some(stage) = stage.filter(|stage| shown.stage != Some(stage)) {
             shown.stage = Some(stage);
             match &self.bars {
                 Some(bars) => bars.stage.set_message(stage),
-                None => eprintln!("{stage}"),
+                None => self.say(stage),
             }
         }
         let Some(items) = items.filter(|items| shown.items != Some(*items)) else {
@@ -69,10 +79,10 @@ impl<'a> Watch<'a> {
                 bars.slices.set_length(items.total);
                 bars.slices.set_position(items.succeeded);
             }
-            None => eprintln!(
+            None => self.say(&format!(
                 "{} of {} slices, {} under way, {} failed",
                 items.succeeded, items.total, items.running, items.failed
-            ),
+            )),
         }
     }
 }

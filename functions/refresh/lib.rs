@@ -185,8 +185,9 @@ struct File<'a> {
     seen: Catalogue,
 }
 
-/// Of many files, how many are written at a time: each waits for the disk most of its time.
-const FILES_AT_ONCE: usize = 8;
+/// Of many files, how many are written at a time: some wait for the disk while the engine works for others, and
+/// each of them may hold a sort's memory.
+const FILES_AT_ONCE: usize = 3;
 
 /// What is known of a period.
 type PeriodValues = BTreeMap<String, String>;

@@ -18,8 +18,9 @@ export class Workgroup extends Construct {
       state: "ENABLED",
       recursiveDeleteOption: true,
       workGroupConfiguration: {
-        // What a client asks for instead does not count.
-        enforceWorkGroupConfiguration: true,
+        // A model is made by a statement that says where its files go, and an enforced configuration refuses these.
+        // Whoever says nothing gets what stands here, and the limit holds in any case.
+        enforceWorkGroupConfiguration: false,
         bytesScannedCutoffPerQuery: deployment.athenaScanLimitGb * 1_000_000_000,
         engineVersion: { selectedEngineVersion: "Athena engine version 3" },
         publishCloudWatchMetricsEnabled: true,

@@ -3,7 +3,9 @@
 //! The state machine here has the states' names and no functions: what functions do on AWS is tested by deploying
 //! them. Here it is tested what a person or a script sees of an execution.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -12,12 +14,18 @@ use crate::support::emulator::{BUCKET, Emulator};
 use crate::support::world::{Ended, World, end};
 use crate::windows::{days, written};
 
-/// Ends well unless the run's parameters name an error.
+/// Ends well, unless the address of the source says that it fails or takes an hour.
 const MACHINE: &str = r#"{
     "StartAt": "Plan",
     "States": {
         "Plan": { "Type": "Pass", "Next": "EachSlice" },
-        "EachSlice": { "Type": "Wait", "Seconds": 1, "Next": "Publish" },
+        "EachSlice": {
+            "Type": "Choice",
+            "Choices": [{ "Variable": "$.params.base_url", "StringEquals": "http://slow.test", "Next": "Slow" }],
+            "Default": "Quick"
+        },
+        "Slow": { "Type": "Wait", "Seconds": 3600, "Next": "Done" },
+        "Quick": { "Type": "Wait", "Seconds": 1, "Next": "Publish" },
         "Publish": {
             "Type": "Choice",
             "Choices": [{
@@ -64,13 +72,17 @@ impl Deployment {
     }
 
     /// A command as it is typed where the environment says which deployment is meant.
-    fn lakehead(&self, arguments: &[&str]) -> Ended {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.world.rooted(arguments);
         command.args(["--pipelines", &self.pipelines]);
         command.env("LAKEHEAD_STATE_MACHINE", &self.state_machine);
         command.env("LAKEHEAD_BUCKET", BUCKET);
         self.emulator.reached_by(&mut command);
-        end(command)
+        command
+    }
+
+    fn lakehead(&self, arguments: &[&str]) -> Ended {
+        end(self.command(arguments))
     }
 
     fn on_aws(&self, arguments: &[&str]) -> Ended {
@@ -128,11 +140,6 @@ fn a_run_on_aws_is_followed_and_told_as_a_local_one() {
         .replace("stateMachine", "execution");
     assert!(
         ended.stderr.contains(&format!("{execution}:mine")),
-        "{}",
-        ended.stderr
-    );
-    assert!(
-        ended.stderr.contains("fetching, transforming and staging"),
         "{}",
         ended.stderr
     );
@@ -290,7 +297,7 @@ fn an_execution_that_nobody_may_start_is_told_with_a_remedy() {
         "{}",
         ended.stderr
     );
-    let without_credentials = |command: &mut std::process::Command| {
+    let without_credentials = |command: &mut Command| {
         command
             .env_remove("AWS_ACCESS_KEY_ID")
             .env_remove("AWS_SECRET_ACCESS_KEY")
@@ -311,4 +318,45 @@ fn an_execution_that_nobody_may_start_is_told_with_a_remedy() {
     let ended = end(command);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("AWS_PROFILE"), "{}", ended.stderr);
+}
+
+#[test]
+fn whoever_stops_watching_stops_nothing_and_finds_the_run_again() {
+    let deployment = Deployment::new();
+    let run = [
+        "run",
+        "days",
+        "--param",
+        "base_url=http://slow.test",
+        "--as-of",
+        "2026-11-01",
+        "--target",
+        "aws",
+    ];
+    let mut command = deployment.command(&run);
+    let mut child = command.spawn().expect("it starts");
+    let told = BufReader::new(child.stderr.take().expect("piped"));
+    let mut told = told.lines().map(|line| line.expect("text"));
+    // It watches as soon as it says what it watches.
+    let execution = told.next().expect("a line");
+    let run_id = execution.rsplit(':').next().expect("a name").to_owned();
+    let interrupted = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.expect("sent").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let hint = format!("the run {run_id} goes on; the same command follows it again");
+    assert!(told.any(|line| line == hint), "{hint}");
+    let status = deployment.on_aws(&["status", "days"]).json();
+    let running = &status["executions"][0];
+    assert_eq!(
+        (&running["run_id"], &running["windows"]),
+        (&json!(run_id), &json!("2026-11-01"))
+    );
+    assert_eq!(running["execution"], execution);
+    let again = deployment.lakehead(&[&run[..], &["--detach", "--format", "json"]].concat());
+    assert_eq!(again.json()["run_id"], run_id, "it is the same execution");
+    let text = deployment.lakehead(&["status", "days", "--target", "aws"]);
+    let line = format!("running: {run_id} for 2026-11-01, since ");
+    assert!(text.stdout.contains(&line), "{}", text.stdout);
 }

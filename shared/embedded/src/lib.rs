@@ -27,7 +27,7 @@ use edge::env::Site;
 use edge::lake::{Lake, ListedTable};
 use edge::objects::Upload;
 use edge::progress::Progress;
-use futures::StreamExt;
+use futures::stream::{self, StreamExt};
 use pipeline::fault::Fault;
 use pipeline::lake::Column;
 use pipeline::model::PlannedModel;
@@ -52,7 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             memory_bytes: 512 << 20,
-            spilling_bytes: 8 << 20,
+            spilling_bytes: 4 << 20,
             spill: None,
         }
     }
@@ -142,8 +142,11 @@ impl Embedded {
         let work = async move {
             let frame = session::plan(&runtime, &catalogue, &sql).await?;
             let columns = types::columns(frame.schema().as_arrow());
-            let stream = frame.execute_stream().await.map_err(fault::from_engine)?;
-            let batches = stream.map(|batch| values::rows(&batch.map_err(fault::from_engine)?));
+            let columnar = frame.execute_stream().await.map_err(fault::from_engine)?;
+            let batches = columnar.flat_map(|batch| match batch {
+                Ok(batch) => stream::iter(values::pieces(batch)).left_stream(),
+                Err(error) => stream::iter([Err(fault::from_engine(error))]).right_stream(),
+            });
             Ok((columns, batches.boxed()))
         };
         self.threads.rows(work).await

@@ -18,8 +18,19 @@ use pipeline::value::Value;
 use crate::fault::from_arrow;
 use crate::types::plain;
 
-/// The rows of a batch.
-pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Row>, Fault> {
+/// How many rows are handed on at once: as values they take several times the room that they have in columns.
+const ROWS_AT_ONCE: usize = 256;
+
+/// The rows of a batch, some at a time.
+pub(crate) fn pieces(batch: RecordBatch) -> impl Iterator<Item = Result<Vec<Row>, Fault>> + Send {
+    let starts = (0..batch.num_rows()).step_by(ROWS_AT_ONCE);
+    starts.map(move |start| {
+        let length = ROWS_AT_ONCE.min(batch.num_rows() - start);
+        rows(&batch.slice(start, length))
+    })
+}
+
+fn rows(batch: &RecordBatch) -> Result<Vec<Row>, Fault> {
     let columns: Vec<ArrayRef> = batch
         .columns()
         .iter()
