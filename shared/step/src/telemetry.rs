@@ -51,8 +51,13 @@ where
         .finish()
 }
 
+/// What the SDK of AWS says of every request is for who looks for a mistake in it, and asks for it by name.
 fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    match "aws=warn".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    }
 }
 
 #[cfg(test)]
@@ -82,12 +87,13 @@ mod tests {
     fn every_line_of_a_call_says_which_run_it_is_of() {
         let kept = Kept::default();
         let writer = kept.clone();
-        let lines = lines(EnvFilter::new("info"), move || writer.clone());
+        let lines = lines(filter("info"), move || writer.clone());
         tracing::subscriber::with_default(lines, || {
             let input = json!({"run": {"pipeline": "gins", "id": "r1"}, "slice": {"id": "s"}});
             span("load", "q1", &input).in_scope(|| {
                 tracing::info!(millis = 7, "answered");
                 tracing::debug!("too much");
+                tracing::info!(target: "aws_smithy_runtime", "of no use");
             });
             let input = json!({"run_id": "r2", "request": {"pipeline": "matrix"}});
             span("plan", "q2", &input).in_scope(|| tracing::error!("no\nluck"));
