@@ -88,7 +88,7 @@ async fn again(deployed: &Deployed, pipeline: &Name, run_id: &str) -> Result<Str
 
 /// The name of the execution that takes a run up for the so manieth time, short enough for AWS.
 fn name(run_id: &str, number: u32) -> String {
-    let begins: String = run_id.chars().take(70).collect();
+    let begins: String = run_id.chars().take(69).collect();
     format!("{begins}.again-{number}")
 }
 
