@@ -316,6 +316,7 @@ fn the_report_of_a_run_has_all_its_members_and_stands_alone_on_standard_output()
             "requests",
             "resources",
             "checks",
+            "destinations",
             "seconds"
         ]
     );
