@@ -6,7 +6,8 @@ use edge::env::Env;
 use edge::progress::Progress;
 use edge::run::Run;
 use pipeline::fault::Fault;
-use pipeline::lake::Publication;
+use pipeline::lake::{Column, Publication};
+use pipeline::name::Name;
 use pipeline::report::DestinationReport;
 
 use crate::gathered::Gathered;
@@ -56,4 +57,40 @@ impl<'a> Destinations<'a> {
 /// Whether readers of the destination see something new.
 pub fn has_changed(report: &DestinationReport) -> bool {
     report.status == "published"
+}
+
+/// The tables of a publication with their columns, as a destination is told.
+pub struct Tables<'a>(Vec<(Name, &'a [Column])>);
+
+impl<'a> Tables<'a> {
+    /// Those of a publication.
+    pub fn of(publication: &'a Publication) -> Result<Self, Fault> {
+        let tables = publication.tables.iter();
+        let named = tables.map(|table| {
+            let name = Name::new(table.table.clone()).map_err(Fault::bug)?;
+            Ok((name, table.columns.as_slice()))
+        });
+        Ok(Tables(named.collect::<Result<_, Fault>>()?))
+    }
+
+    /// Each by its name.
+    pub fn each(&self) -> Vec<(&Name, &'a [Column])> {
+        let tables = self.0.iter();
+        tables.map(|(name, columns)| (name, *columns)).collect()
+    }
+}
+
+/// The report of a destination whose address is not set in this variable.
+pub fn stood_in(destination: &str, variable: &str) -> DestinationReport {
+    let message = format!("{variable} is not set; the lake stands in");
+    report(destination, "stood_in", message)
+}
+
+/// The report of a destination.
+pub fn report(destination: &str, status: &str, message: String) -> DestinationReport {
+    DestinationReport {
+        destination: destination.to_owned(),
+        status: status.to_owned(),
+        message,
+    }
 }

@@ -6,12 +6,15 @@ use edge::env::Env;
 use edge::progress::Progress;
 use edge::run::Run;
 use pipeline::fault::Fault;
-use pipeline::lake::{Column, Publication};
-use pipeline::name::Name;
+use pipeline::lake::Publication;
 use pipeline::report::DestinationReport;
 use redshift::{Outcome, Target};
 
+use crate::destinations::{Tables, report, stood_in};
 use crate::gathered::Gathered;
+
+/// What reports call it.
+const NAME: &str = "redshift";
 
 /// The database that a run publishes into.
 pub enum Redshift<'a> {
@@ -52,24 +55,14 @@ impl<'a> Redshift<'a> {
         let target = match self {
             Redshift::None => return Ok(Progress::Done(None)),
             Redshift::NotSet => {
-                let message = "LAKEHEAD_REDSHIFT_WORKGROUP is not set; the lake stands in";
-                let report = report("stood_in", message.to_owned());
+                let report = stood_in(NAME, "LAKEHEAD_REDSHIFT_WORKGROUP");
                 return Ok(Progress::Done(Some(report)));
             }
             Redshift::Open(target) => target,
         };
-        let named: Result<Vec<(Name, &[Column])>, String> = publication
-            .tables
-            .iter()
-            .map(|table| Ok((Name::new(table.table.clone())?, table.columns.as_slice())))
-            .collect();
-        let named = named.map_err(Fault::bug)?;
-        let tables: Vec<(&Name, &[Column])> = named
-            .iter()
-            .map(|(name, columns)| (name, *columns))
-            .collect();
+        let tables = Tables::of(publication)?;
         let outcomes: Vec<_> = gathered.slices.iter().map(|(outcome, _)| outcome).collect();
-        let published = target.publish(&tables, &outcomes).await?;
+        let published = target.publish(&tables.each(), &outcomes).await?;
         Ok(published.map(|outcome| Some(told(outcome))))
     }
 }
@@ -79,20 +72,21 @@ fn told(outcome: Outcome) -> DestinationReport {
         Outcome::Published {
             added: 0,
             removed: 0,
-        } => report("unchanged", String::new()),
+        } => report(NAME, "unchanged", String::new()),
         Outcome::Published { added, removed } => report(
+            NAME,
             "published",
             format!("{added} rows came, {removed} gave way"),
         ),
-        Outcome::Before => report("published", "by an earlier try of this run".to_owned()),
-        Outcome::Behind => report("unchanged", "a later run is published there".to_owned()),
-    }
-}
-
-fn report(status: &str, message: String) -> DestinationReport {
-    DestinationReport {
-        destination: "redshift".to_owned(),
-        status: status.to_owned(),
-        message,
+        Outcome::Before => report(
+            NAME,
+            "published",
+            "by an earlier try of this run".to_owned(),
+        ),
+        Outcome::Behind => report(
+            NAME,
+            "unchanged",
+            "a later run is published there".to_owned(),
+        ),
     }
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use edge::env::Env;
 use edge::run::Run;
 use pipeline::fault::Fault;
-use pipeline::lake::{Column, Publication};
-use pipeline::name::Name;
+use pipeline::lake::Publication;
 use pipeline::report::DestinationReport;
 use postgres::{Outcome, Target};
 
+use crate::destinations::{Tables, report, stood_in};
 use crate::gathered::Gathered;
 
-/// What stands in the report of a destination that has no address.
-const STOOD_IN: &str = "stood_in";
+/// What reports call it.
+const NAME: &str = "postgres";
 
 /// The database that a run publishes into.
 pub enum Postgres<'a> {
@@ -63,41 +63,34 @@ impl<'a> Postgres<'a> {
         let target = match self {
             Postgres::None => return Ok(None),
             Postgres::NotSet(variable) => {
-                let message = format!("{variable} is not set; the lake stands in");
-                return Ok(Some(report(STOOD_IN, message)));
+                return Ok(Some(stood_in(NAME, variable)));
             }
             Postgres::Open(target) => target,
         };
-        let named: Result<Vec<(Name, &[Column])>, String> = publication
-            .tables
-            .iter()
-            .map(|table| Ok((Name::new(table.table.clone())?, table.columns.as_slice())))
-            .collect();
-        let named = named.map_err(Fault::bug)?;
-        let tables: Vec<(&Name, &[Column])> = named
-            .iter()
-            .map(|(name, columns)| (name, *columns))
-            .collect();
+        let tables = Tables::of(publication)?;
         let outcomes: Vec<_> = gathered.slices.iter().map(|(outcome, _)| outcome).collect();
-        Ok(Some(match target.publish(&tables, &outcomes).await? {
-            Outcome::Published {
-                added: 0,
-                removed: 0,
-            } => report("unchanged", String::new()),
-            Outcome::Published { added, removed } => report(
-                "published",
-                format!("{added} rows added, {removed} removed"),
-            ),
-            Outcome::Before => report("published", "by an earlier try of this run".to_owned()),
-            Outcome::Behind => report("unchanged", "a later run is published there".to_owned()),
-        }))
-    }
-}
-
-fn report(status: &str, message: String) -> DestinationReport {
-    DestinationReport {
-        destination: "postgres".to_owned(),
-        status: status.to_owned(),
-        message,
+        Ok(Some(
+            match target.publish(&tables.each(), &outcomes).await? {
+                Outcome::Published {
+                    added: 0,
+                    removed: 0,
+                } => report(NAME, "unchanged", String::new()),
+                Outcome::Published { added, removed } => report(
+                    NAME,
+                    "published",
+                    format!("{added} rows added, {removed} removed"),
+                ),
+                Outcome::Before => report(
+                    NAME,
+                    "published",
+                    "by an earlier try of this run".to_owned(),
+                ),
+                Outcome::Behind => report(
+                    NAME,
+                    "unchanged",
+                    "a later run is published there".to_owned(),
+                ),
+            },
+        ))
     }
 }
