@@ -4,7 +4,6 @@ import { Duration } from "aws-cdk-lib";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as actions from "aws-cdk-lib/aws-cloudwatch-actions";
 import type * as lambda from "aws-cdk-lib/aws-lambda";
-import * as logs from "aws-cdk-lib/aws-logs";
 import type * as sns from "aws-cdk-lib/aws-sns";
 import type * as sqs from "aws-cdk-lib/aws-sqs";
 import type * as sfn from "aws-cdk-lib/aws-stepfunctions";
@@ -15,17 +14,10 @@ import { upperCamelCase } from "./functions.js";
 /** Where counts of Lakehead's own are kept. */
 export const NAMESPACE = "Lakehead";
 
-/** The line of publish's log that says that readers see a run's tables, and the pipeline in it. */
-export const PUBLISHED_LINE = {
-  pattern: '{ ($.fields.message = "published") || ($.fields.message = "unchanged") }',
-  pipeline: "$.fields.pipeline",
-};
-
 export interface Watched {
   readonly deployment: Deployment;
   readonly machine: sfn.StateMachine;
   readonly functions: Readonly<Record<FunctionName, lambda.Function>>;
-  readonly publishLog: logs.LogGroup;
   readonly undelivered: sqs.Queue;
   readonly topic: sns.Topic;
 }
@@ -39,7 +31,7 @@ export class Alarms extends Construct {
     private readonly watched: Watched,
   ) {
     super(scope, id);
-    const { deployment, machine, functions, publishLog, undelivered } = watched;
+    const { deployment, machine, functions, undelivered } = watched;
     this.alarm("FailedRuns", "failed-runs", {
       alarmDescription:
         "A run failed, timed out or was stopped. Its execution says where; `lakehead status NAME --target aws` says what is missing.",
@@ -62,7 +54,6 @@ export class Alarms extends Construct {
       metric: undelivered.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum", period: FIVE_MINUTES }),
       threshold: 1,
     });
-    countPublished(this, publishLog);
     this.freshness(deployment);
   }
 
@@ -102,7 +93,7 @@ export class Alarms extends Construct {
   }
 }
 
-/** How many runs of a pipeline were published. */
+/** How many runs of a pipeline were published, as publish itself tells CloudWatch (functions/publish/metrics.rs). */
 export function published(pipeline: string, period: Duration): cloudwatch.Metric {
   return new cloudwatch.Metric({
     namespace: NAMESPACE,
@@ -137,22 +128,5 @@ function throttles(functions: Readonly<Record<FunctionName, lambda.Function>>): 
     label: "refused calls",
     usingMetrics: Object.fromEntries(metrics),
     period: FIVE_MINUTES,
-  });
-}
-
-/** Counts publishes by pipeline from what publish logs, so that the function itself knows of no metrics. */
-function countPublished(scope: Construct, log: logs.LogGroup): void {
-  new logs.CfnMetricFilter(scope, "Published", {
-    logGroupName: log.logGroupName,
-    filterPattern: PUBLISHED_LINE.pattern,
-    metricTransformations: [
-      {
-        metricNamespace: NAMESPACE,
-        metricName: "Published",
-        metricValue: "1",
-        unit: "Count",
-        dimensions: [{ key: "Pipeline", value: PUBLISHED_LINE.pipeline }],
-      },
-    ],
   });
 }

@@ -31,18 +31,13 @@ export interface FunctionsProps {
 
 export class Functions extends Construct {
   readonly all: Readonly<Record<FunctionName, lambda.Function>>;
-  readonly logGroups: Readonly<Record<FunctionName, logs.LogGroup>>;
   readonly granted: Readonly<Record<FunctionName, FunctionGrant[]>>;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     this.granted = grants(props.deployment, props.places);
-    const made = FUNCTIONS.map((name) => ({ name, ...one(this, name, this.granted[name], props) }));
-    this.all = Object.fromEntries(made.map(({ name, code }) => [name, code])) as Record<FunctionName, lambda.Function>;
-    this.logGroups = Object.fromEntries(made.map(({ name, log }) => [name, log])) as Record<
-      FunctionName,
-      logs.LogGroup
-    >;
+    const made = FUNCTIONS.map((name) => [name, one(this, name, this.granted[name], props)]);
+    this.all = Object.fromEntries(made) as Record<FunctionName, lambda.Function>;
   }
 }
 
@@ -64,7 +59,12 @@ export function logGroupName(deployment: Deployment, name: FunctionName): string
   return `/aws/lambda/${functionName(deployment, name)}`;
 }
 
-function one(scope: Construct, name: FunctionName, granted: readonly FunctionGrant[], props: FunctionsProps) {
+function one(
+  scope: Construct,
+  name: FunctionName,
+  granted: readonly FunctionGrant[],
+  props: FunctionsProps,
+): lambda.Function {
   const { deployment } = props;
   const size = deployment.functions[name];
   const id = upperCamelCase(name);
@@ -104,7 +104,7 @@ function one(scope: Construct, name: FunctionName, granted: readonly FunctionGra
   rmSync(folder, { recursive: true });
   code.node.addDependency(policy);
   if (egress !== null) code.node.addDependency(mayJoin(scope, name, role, deployment));
-  return { code, log };
+  return code;
 }
 
 /** Lets Lambda, and not the function's code, make the function's network interface. */

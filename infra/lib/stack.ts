@@ -70,7 +70,6 @@ export class LakeheadStack extends Stack {
       deployment,
       machine,
       functions: this.functions.all,
-      publishLog: this.functions.logGroups.publish,
       undelivered,
       topic,
     };

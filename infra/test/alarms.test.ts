@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { PUBLISHED_LINE } from "../lib/alarms.js";
-import { ofType, only, PLAIN, shipped, synth, type Template, text } from "./support.js";
+import { ofType, only, PLAIN, ROOT, shipped, synth, type Template, text } from "./support.js";
 
 const alarms = (template: Template) =>
   new Map(
@@ -95,47 +96,16 @@ test("every way in which a run ends badly counts", () => {
   assert.deepEqual(counted.sort(), ["ExecutionsAborted", "ExecutionsFailed", "ExecutionsTimedOut"]);
 });
 
-test("publishes are counted from what publish logs", () => {
-  const { template } = shipped(PLAIN);
-  const { FilterPattern, LogGroupName, MetricTransformations } = only(template, "AWS::Logs::MetricFilter").Properties;
-  const log = template.Resources[LogGroupName.Ref]!.Properties;
-  assert.equal(log.LogGroupName, "/aws/lambda/lakehead-publish");
-  assert.deepEqual(MetricTransformations, [
-    {
-      MetricNamespace: "Lakehead",
-      MetricName: "Published",
-      MetricValue: "1",
-      Unit: "Count",
-      Dimensions: [{ Key: "Pipeline", Value: PUBLISHED_LINE.pipeline }],
-    },
-  ]);
-  // The line as tracing writes it, and others.
-  const line = (message: string) => ({
-    level: "INFO",
-    fields: { message, pipeline: "gins", run: "gins.2026-11-21.1", status: message },
-    target: "publish",
-  });
-  assert.deepEqual(
-    ["published", "unchanged", "failed"].map((message) => matches(FilterPattern, line(message))),
-    [true, true, false],
-  );
-  assert.equal(at(PUBLISHED_LINE.pipeline, line("published")), "gins");
+test("old tables are told from the figures that publish itself gives", () => {
+  const { template } = synth("pipelines: { matrix: { published_within_hours: 50 } }");
+  const { Namespace, MetricName, Dimensions } = alarms(template).get("lakehead-stale-matrix");
+  assert.deepEqual([Namespace, MetricName], ["Lakehead", "Published"]);
+  assert.deepEqual(Dimensions, [{ Name: "Pipeline", Value: "matrix" }]);
+  const told = readFileSync(join(ROOT, "functions/publish/metrics.rs"), "utf8");
+  for (const named of ['"Namespace": "Lakehead"', '"Dimensions": [["Pipeline"]]', '"Name": "Published"', '"Published": 1']) {
+    assert.ok(told.includes(named), named);
+  }
 });
-
-/** What a path such as `$.fields.message` finds. */
-function at(path: string, line: unknown): unknown {
-  return path
-    .split(".")
-    .slice(1)
-    .reduce((value: any, name) => value?.[name], line);
-}
-
-/** The part of CloudWatch's filters that is used here: `{ ($.a = "x") || ($.b = "y") }`. */
-function matches(pattern: string, line: unknown): boolean {
-  const comparisons = [...pattern.matchAll(/\((\$[\w.]+) = "([^"]*)"\)/g)];
-  assert.equal(pattern, `{ ${comparisons.map(([whole]) => whole).join(" || ")} }`);
-  return comparisons.some(([, path, value]) => at(path!, line) === value);
-}
 
 test("a failed run is told of at once, and so is one that is stopped", () => {
   const { template } = shipped(PLAIN);
