@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::house;
 
 /// Every room, and the rooms that it may build on. A new room gets a line here, and with it a place in the order.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     // Bytes.
     ("json", &[]),
     // What is decided.
@@ -43,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ),
     // What stands in for the world on a laptop; the one does not know the product, the other its definitions only.
     ("machine", &[]),
+    ("emulator", &[]),
     ("mock", &["pipeline"]),
     // What measures the tables' way against other tools.
     ("bench", &["pipeline", "table"]),
@@ -70,7 +71,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
 /// Libraries that only some rooms may use; a `*` ends a family's name.
 const LIBRARIES: [(&str, &[&str]); 11] = [
     ("reqwest", &["edge"]),
-    ("aws-*", &["athena", "edge", "redshift"]),
+    ("aws-*", &["athena", "edge", "emulator", "redshift"]),
     ("lambda_runtime", &["step"]),
     ("datafusion", &["embedded"]),
     ("arrow-*", &["embedded", "postgres", "redshift", "table"]),

@@ -97,6 +97,12 @@ pub(crate) fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bo
     causes.any(|cause| cause.is::<CredentialsError>())
 }
 
+/// The AWS of an emulator.
+#[cfg(test)]
+pub(crate) fn emulated(endpoint: &str) -> std::sync::Arc<Aws> {
+    std::sync::Arc::new(Aws::over(emulator::config(endpoint)).expect("a region"))
+}
+
 /// What an error of the SDK says, with its causes: by itself it says `service error` only. Nothing of a body is
 /// in it, as its form for debugging would have.
 pub fn told(error: &(dyn std::error::Error + 'static)) -> String {

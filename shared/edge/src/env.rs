@@ -262,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bucket_is_laid_out_as_a_root_is_and_nothing_is_sent_at_the_start() {
-        let aws = crate::emulator::aws("http://127.0.0.1:9");
+        let aws = crate::aws::emulated("http://127.0.0.1:9");
         let env = Env::in_bucket(aws, "b", Settings::default(), None).expect("opens");
         let address = |objects: &Objects| objects.address("x/y").expect("an address").to_string();
         assert_eq!(address(&env.objects), "s3://b/objects/x/y");

@@ -1,8 +1,6 @@
 //! How it is done: the only room that meets the world.
 
 #[cfg(test)]
-mod emulator;
-#[cfg(test)]
 mod scripted;
 
 pub mod aws;

@@ -14,6 +14,7 @@ use edge::lake::{Lake, Published};
 use edge::objects::Objects;
 use edge::progress::Progress;
 use embedded::{Embedded, Settings};
+use emulator::Emulator;
 use parquet::arrow::ArrowWriter;
 use pipeline::destination::Write;
 use pipeline::fault::Fault;
@@ -22,8 +23,6 @@ use pipeline::name::Name;
 use pipeline::run::RunRef;
 use pipeline::sql::Relation;
 use tempfile::TempDir;
-
-use crate::emulator::{Emulator, aws};
 
 const BUCKET: &str = "lakehead-tests";
 
@@ -324,4 +323,9 @@ pub fn of_every_type() -> RecordBatch {
             ])),
         ),
     ])
+}
+
+/// AWS at an endpoint.
+pub fn aws(endpoint: &str) -> Arc<Aws> {
+    Arc::new(Aws::over(emulator::config(endpoint)).expect("a region"))
 }

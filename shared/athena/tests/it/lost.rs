@@ -2,8 +2,8 @@
 
 use pipeline::destination::Write;
 
-use crate::emulator::Wire;
 use crate::house::{House, of_day, publication, until_done};
+use emulator::{Fate, Wire};
 
 /// Publishes a window through a wire that loses the first answer to an action; answers what readers see then.
 async fn after_losing(action: &'static str) -> (usize, Vec<String>) {
@@ -18,7 +18,7 @@ async fn after_losing(action: &'static str) -> (usize, Vec<String>) {
         )
         .await;
     house.publish("r0", 1, vec![first]).await;
-    let wire = Wire::losing(house.emulator(), action);
+    let wire = Wire::to(house.emulator(), action, &[Fate::Unanswered]);
     let engine = house.engine_at(&wire.endpoint);
     let mut tables = vec![
         house
@@ -49,7 +49,7 @@ async fn after_losing(action: &'static str) -> (usize, Vec<String>) {
     until_done(async || engine.show(&work, "gins").await)
         .await
         .expect("shown");
-    assert!(wire.has_lost(), "no answer to {action} was lost");
+    assert!(wire.is_used_up(), "no answer to {action} was lost");
     let asked = wire.asked(action);
     let sql = "SELECT COUNT(*) AS n, SUM(id) AS ids FROM (SELECT id FROM \"gins\".\"t\" UNION ALL SELECT id FROM \"gins\".\"new\" UNION ALL SELECT id FROM \"gins\".\"t2\") AS x";
     (asked, house.rows("q", sql).await.expect("read"))
@@ -80,7 +80,7 @@ async fn a_statement_whose_start_was_not_answered_runs_once() {
     let house = House::athena().await;
     let table = house.table("r1", "t", &of_day(0, vec![1])).await;
     house.publish("r1", 1, vec![table]).await;
-    let wire = Wire::losing(house.emulator(), "StartQueryExecution");
+    let wire = Wire::to(house.emulator(), "StartQueryExecution", &[Fate::Unanswered]);
     let catalogue = house.lake.catalogue().await.expect("read");
     let query = edge::engine::Query {
         name: "q".to_owned(),
@@ -94,10 +94,10 @@ async fn a_statement_whose_start_was_not_answered_runs_once() {
     until_done(async || engine.prepare(&work, std::slice::from_ref(&query)).await)
         .await
         .expect("done");
-    assert!(wire.has_lost());
+    assert!(wire.is_used_up());
     assert!(wire.asked("StartQueryExecution") >= 2);
     let athena =
-        aws_sdk_athena::Client::new(crate::emulator::aws(&house.emulator().endpoint).config());
+        aws_sdk_athena::Client::new(crate::house::aws(&house.emulator().endpoint).config());
     let listed = athena.list_query_executions().send().await.expect("listed");
     assert_eq!(listed.query_execution_ids().len(), 1);
 }

@@ -1,6 +1,5 @@
 //! The lake on AWS, against the emulator of `tests/cloud`, and one suite that every engine passes.
 
-mod emulator;
 mod engines;
 mod house;
 mod lake;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use emulator::Emulator;
 use pipeline::fault::Kind;
 use serde_json::json;
 
 use super::*;
-use crate::emulator::{Emulator, aws};
+use crate::aws::emulated;
 
 /// Waits as long as it is told, then fails, or breaks, or succeeds as it is told.
 const MACHINE: &str = r#"{
@@ -60,7 +61,7 @@ fn an_arn_is_taken_apart_or_refused() {
 #[tokio::test]
 async fn the_same_start_is_one_execution_and_another_is_told_apart() {
     let emulator = Emulator::start();
-    let executions = deployed(&emulator.aws()).await;
+    let executions = deployed(&emulated(&emulator.endpoint)).await;
     let long = input(3600, "well");
     assert_eq!(executions.describe("gins.1").await, Ok(None));
     for _ in 0..2 {
@@ -97,7 +98,7 @@ async fn the_same_start_is_one_execution_and_another_is_told_apart() {
 #[tokio::test]
 async fn an_execution_is_followed_to_its_end_and_says_why_it_failed() {
     let emulator = Emulator::start();
-    let executions = deployed(&emulator.aws()).await;
+    let executions = deployed(&emulated(&emulator.endpoint)).await;
     for (end, state, is_fail, fault) in [
         ("well", State::Succeeded, false, None),
         (
@@ -135,7 +136,7 @@ async fn an_execution_is_followed_to_its_end_and_says_why_it_failed() {
 #[tokio::test]
 async fn what_broke_goes_on_and_what_ended_well_does_not() {
     let emulator = Emulator::start();
-    let executions = deployed(&emulator.aws()).await;
+    let executions = deployed(&emulated(&emulator.endpoint)).await;
     let end = async |name: &str| {
         let followed = executions.follow(name, &Clock::System, async |_| {}).await;
         followed.expect("ended")
@@ -168,7 +169,7 @@ async fn what_broke_goes_on_and_what_ended_well_does_not() {
 #[tokio::test]
 async fn refusals_say_what_can_be_done() {
     let emulator = Emulator::start();
-    let aws_there = emulator.aws();
+    let aws_there = emulated(&emulator.endpoint);
     let missing = "arn:aws:states:eu-west-1:123456789012:stateMachine:nobody";
     let nobody = Executions::open(&aws_there, missing).expect("an ARN");
     let fault = nobody
@@ -183,7 +184,7 @@ async fn refusals_say_what_can_be_done() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", port.local_addr().expect("an address"));
     drop(port);
-    let deaf = Executions::open(&aws(&endpoint), missing).expect("an ARN");
+    let deaf = Executions::open(&emulated(&endpoint), missing).expect("an ARN");
     let fault = deaf.describe("x").await.expect_err("no answer");
     assert_eq!(fault.kind, Kind::Transient, "{fault}");
 }

@@ -1,13 +1,14 @@
 //! Secrets of an account: read, missed, refused, replaced, and encrypted elsewhere.
 
 use aws_sdk_secretsmanager::Client;
+use emulator::{Emulator, Fate, Wire, python};
 use pipeline::decode::decode;
 use pipeline::fault::Kind;
 use pipeline::number::Values;
 use pipeline::resource::ResourceDefinition;
 use pipeline::source::SourceDefinition;
 
-use crate::emulator::{self, Emulator, Fate, Wire, python};
+use crate::aws::emulated;
 use crate::scripted::{Scripted, Turn, answer};
 use crate::session::{Session, Sessions, Traffic};
 use crate::settings::AwsSecretStore;
@@ -23,7 +24,7 @@ fn name(text: &str) -> SecretName {
 
 /// The store of a process of its own.
 fn store(endpoint: &str, kind: AwsSecretStore) -> SecretStore {
-    let aws = emulator::aws(endpoint);
+    let aws = emulated(endpoint);
     let objects = Objects::bucket(aws.clone(), BUCKET, "objects/");
     let settings = Settings {
         secret_store: kind,
@@ -40,7 +41,7 @@ async fn one(store: &SecretStore, secret: &str) -> Result<String, Fault> {
 }
 
 fn manager(emulator: &Emulator) -> Client {
-    Client::new(emulator.aws().config())
+    Client::new(emulated(&emulator.endpoint).config())
 }
 
 async fn create(emulator: &Emulator, secret: &str, value: &str) {
@@ -72,7 +73,7 @@ async fn a_secret_is_read_once_and_what_is_missing_is_told_with_how_to_make_it()
     let fault = one(&of_parameters, "gins/api_key").await.expect_err("none");
     let remedy = "run `aws ssm put-parameter --type SecureString --name /lakehead/gins/api_key";
     assert!(fault.message.contains(remedy), "{fault}");
-    let parameters = aws_sdk_ssm::Client::new(emulator.aws().config());
+    let parameters = aws_sdk_ssm::Client::new(emulated(&emulator.endpoint).config());
     let put = parameters.put_parameter().name("/lakehead/gins/api_key");
     let put = put.r#type(aws_sdk_ssm::types::ParameterType::SecureString);
     put.value("hunter3").send().await.expect("written");
@@ -220,7 +221,7 @@ async fn a_secret_may_be_a_part_of_what_python_has_encrypted() {
         r#"{"co": {"token": "hunter2", "n": 1}, "é": "x"}"#,
     ] {
         let (key, token) = encrypted(text);
-        let all = Objects::bucket(emulator.aws(), BUCKET, "");
+        let all = Objects::bucket(emulated(&emulator.endpoint), BUCKET, "");
         all.put("config/providers.json", token.clone())
             .await
             .expect("written");
@@ -228,7 +229,7 @@ async fn a_secret_may_be_a_part_of_what_python_has_encrypted() {
         let file = folder.path().join("providers");
         std::fs::write(&file, &token).expect("written");
         let secrets = store(&emulator.endpoint, AwsSecretStore::ParameterStore);
-        let parameters = aws_sdk_ssm::Client::new(emulator.aws().config());
+        let parameters = aws_sdk_ssm::Client::new(emulated(&emulator.endpoint).config());
         let write = async |secret: &str, value: &str| {
             let put = parameters
                 .put_parameter()

@@ -1,18 +1,15 @@
 //! A place for runs of a test: a bucket and a database of its own, and runs whose rows are as the test writes them.
 
-use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io;
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use edge::aws::Aws;
 use edge::env::{Env, Places};
 use edge::progress::Progress;
 use edge::run::{Run, StoredPlan, StoredRun, store};
 use edge::secrets::SecretStore;
 use edge::settings::{RedshiftSettings, Settings};
+use emulator::Emulator;
 use indexmap::IndexMap;
 use pipeline::balance::{RecordCounts, SliceOutcome, TableOutcome};
 use pipeline::definition::Bundle;
@@ -41,57 +38,9 @@ pub const ONE: &str = "tables:
 destinations: { redshift: { schema: w } }
 ";
 
-/// The emulator; it ends when its standard input is closed.
-pub struct Emulator {
-    process: Child,
-    pub endpoint: String,
-}
-
-impl Emulator {
-    fn start(postgres: &Postgres) -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-        #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
-        let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
-        let python = root.join(venv).join("bin/python");
-        assert!(
-            python.exists(),
-            "there is no {}; run `scripts/venv`, which makes the Python environment of the tests",
-            python.display()
-        );
-        let mut process = Command::new(python)
-            .arg(root.join("tests/cloud/serve.py"))
-            .args(["--postgres", &postgres.url()])
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the emulator starts");
-        let mut line = String::new();
-        let said = process.stdout.take().expect("piped");
-        let read = BufReader::new(said).read_line(&mut line);
-        read.expect("it says where it listens");
-        let said: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
-        let endpoint = said["endpoint"].as_str().expect("an endpoint").to_owned();
-        Emulator { process, endpoint }
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
 /// AWS at an endpoint.
 pub fn aws(endpoint: &str) -> Arc<Aws> {
-    let credentials = Credentials::new("test", "test", None, None, "tests");
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(endpoint);
-    Arc::new(Aws::over(config.build()).expect("a region"))
+    Arc::new(Aws::over(emulator::config(endpoint)).expect("a region"))
 }
 
 /// A warehouse with what stands around it.
@@ -112,15 +61,10 @@ impl Place {
     /// A place on AWS.
     pub async fn on_aws() -> Self {
         let postgres = Postgres::start();
-        let emulator = Emulator::start(&postgres);
-        let aws = aws(&emulator.endpoint);
-        let location = aws_sdk_s3::types::CreateBucketConfiguration::builder()
-            .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1);
-        let create = aws.s3().create_bucket().bucket(BUCKET);
-        let create = create.create_bucket_configuration(location.build());
-        create.send().await.expect("a bucket");
+        let emulator = Emulator::over(&postgres.url());
+        emulator.bucket(BUCKET).await;
         Place {
-            env: env_on_aws(aws),
+            env: env_on_aws(aws(&emulator.endpoint)),
             emulator,
             postgres,
             _directory: tempfile::tempdir().expect("a directory"),

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use crate::emulator::{Emulator, Fate, Wire, aws};
+use emulator::{Emulator, Fate, Wire};
+
+use crate::aws::emulated;
 use crate::objects::{Error, Objects, conformance};
 use pipeline::fault::{Fault, Kind};
 
@@ -16,13 +18,13 @@ async fn emulator() -> Emulator {
 }
 
 fn objects(endpoint: &str) -> Objects {
-    Objects::bucket(aws(endpoint), BUCKET, "objects/")
+    Objects::bucket(emulated(endpoint), BUCKET, "objects/")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_is_a_store() {
     let emulator = emulator().await;
-    let aws = emulator.aws();
+    let aws = emulated(&emulator.endpoint);
     conformance::run(|| Objects::bucket(aws.clone(), BUCKET, "objects/")).await;
     let uploads = aws.s3().list_multipart_uploads().bucket(BUCKET);
     let uploads = uploads.send().await.expect("listed");
@@ -32,7 +34,7 @@ async fn a_bucket_is_a_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_of_one_bucket_share_nothing_but_what_is_copied() {
     let emulator = emulator().await;
-    let aws = emulator.aws();
+    let aws = emulated(&emulator.endpoint);
     let objects = Objects::bucket(aws.clone(), BUCKET, "objects/");
     let lake = Objects::bucket(aws.clone(), BUCKET, "lake/");
     let all = Objects::bucket(aws.clone(), BUCKET, "");
@@ -82,7 +84,7 @@ async fn an_upload_that_is_dropped_or_fails_leaves_nothing() {
     upload.write_all(&vec![1; 20 << 20]).expect("written");
     let fault = Fault::from(upload.commit().await.expect_err("it fails"));
     assert_eq!(fault.kind, Kind::Transient, "{fault}");
-    let aws = emulator.aws();
+    let aws = emulated(&emulator.endpoint);
     loop {
         let uploads = aws.s3().list_multipart_uploads().bucket(BUCKET);
         let uploads = uploads.send().await.expect("listed");
@@ -207,7 +209,7 @@ async fn a_fault_says_who_may_change_it_and_how() {
         assert_eq!(fault.kind, kind, "{fault}");
         assert!(fault.message.contains(said), "{fault}");
     }
-    let elsewhere = Objects::bucket(emulator.aws(), "no-such-bucket", "");
+    let elsewhere = Objects::bucket(emulated(&emulator.endpoint), "no-such-bucket", "");
     for fault in [
         Fault::from(elsewhere.put("a", "").await.expect_err("refused")),
         Fault::from(elsewhere.list("").await.expect_err("refused")),
