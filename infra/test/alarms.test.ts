@@ -97,12 +97,16 @@ test("every way in which a run ends badly counts", () => {
 });
 
 test("old tables are told from the figures that publish itself gives", () => {
-  const { template } = synth("pipelines: { matrix: { published_within_hours: 50 } }");
-  const { Namespace, MetricName, Dimensions } = alarms(template).get("lakehead-stale-matrix");
+  const { Namespace, MetricName, Dimensions } = alarms(shipped(PLAIN).template).get("lakehead-stale-matrix");
   assert.deepEqual([Namespace, MetricName], ["Lakehead", "Published"]);
   assert.deepEqual(Dimensions, [{ Name: "Pipeline", Value: "matrix" }]);
   const told = readFileSync(join(ROOT, "functions/publish/metrics.rs"), "utf8");
-  for (const named of ['"Namespace": "Lakehead"', '"Dimensions": [["Pipeline"]]', '"Name": "Published"', '"Published": 1']) {
+  for (const named of [
+    '"Namespace": "Lakehead"',
+    '"Dimensions": [["Pipeline"]]',
+    '"Name": "Published"',
+    '"Published": 1',
+  ]) {
     assert.ok(told.includes(named), named);
   }
 });
