@@ -107,13 +107,14 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       "glue:CreateTable",
       "glue:UpdateTable",
       "glue:DeleteTable",
-      "glue:GetPartitions",
-      "glue:BatchCreatePartition",
-      "glue:BatchUpdatePartition",
-      "glue:BatchDeletePartition",
     ],
     [...places.catalogue],
     "tables as Athena and others see them, and staged ones while they are checked",
+  );
+  const partitions = itself(
+    ["glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition", "glue:BatchDeletePartition"],
+    [...places.catalogue],
+    "a window of a table is a partition; models have none",
   );
   const redshift = redshiftGrants(places);
   const runtime = (name: FunctionName) => runtimeGrants(name, deployment, places);
@@ -136,6 +137,7 @@ export function grants(deployment: Deployment, places: Places): Record<FunctionN
       ...reads(ofDestinations),
       ...sql,
       catalogue,
+      partitions,
       ...redshift,
       ...runtime("publish"),
     ],
@@ -181,15 +183,9 @@ const READS = { "secrets-manager": "secretsmanager:GetSecretValue", "parameter-s
 const REPLACES = { "secrets-manager": "secretsmanager:PutSecretValue", "parameter-store": "ssm:PutParameter" };
 
 /** Statements in Redshift, by its Data API; none where there is no Redshift. */
-function redshiftGrants({ redshiftWorkgroup, keys }: Places): FunctionGrant[] {
+function redshiftGrants({ redshiftWorkgroup }: Places): FunctionGrant[] {
   if (redshiftWorkgroup === null) return [];
   return [
-    {
-      actions: ["s3:DeleteObject"],
-      on: [keys("objects/runs/*/statements/*")],
-      by: "function",
-      because: "the note of a statement that failed is taken back, so that it is started anew",
-    },
     {
       actions: ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"],
       on: [redshiftWorkgroup],

@@ -38,6 +38,15 @@ pub(crate) struct Failure {
     pub statement: Option<usize>,
 }
 
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Failure {
+            fault,
+            statement: None,
+        }
+    }
+}
+
 /// The rows of a statement; every value as text.
 pub(crate) type Rows = Vec<Vec<Option<String>>>;
 

@@ -106,25 +106,22 @@ impl<'a> Steps<'a> {
         name: &str,
         statements: &[String],
     ) -> Result<Progress<Result<Finished<'_>, Failure>>, Fault> {
-        let note = noted(name);
+        let attempt = self.failures(name).await?;
+        let note = noted(name, attempt);
         let sha256 = sha256(statements.join("\0").as_bytes());
-        let failures = self.failures(name).await?;
-        let before = self.notes.started(&note).await?;
-        let started = match before {
-            Some(started)
-                if started.sha256 == sha256 && !self.has_failed(name, &started).await? =>
-            {
-                started
-            }
-            other => {
-                if other.is_some() {
-                    self.notes.forget(&note).await?;
-                }
-                let token = self.token(name, failures, &sha256);
+        let started = match self.notes.started(&note).await? {
+            Some(started) => started,
+            None => {
+                let token = self.token(name, attempt, &sha256);
                 let id = self.api.start(statements, &token).await?;
+                let sha256 = sha256.clone();
                 self.notes.note(&note, Started { id, sha256 }).await?
             }
         };
+        if started.sha256 != sha256 {
+            let fault = Fault::transient("Redshift was given another statement under this name");
+            return self.note_failed(name, attempt, started, fault.into()).await;
+        }
         let failure = match self.api.look(&started.id).await? {
             State::Running(since) => {
                 let seconds = self.env.clock.now().duration_since(since).as_secs();
@@ -141,13 +138,21 @@ impl<'a> Steps<'a> {
                 })));
             }
             State::Failed(failure) => failure,
-            State::Forgotten => Failure {
-                fault: Fault::transient("Redshift has forgotten a statement of this run"),
-                statement: None,
-            },
+            State::Forgotten => {
+                Fault::transient("Redshift has forgotten a statement of this run").into()
+            }
         };
-        self.notes.note(&failed(name, failures), started).await?;
-        self.notes.forget(&note).await?;
+        self.note_failed(name, attempt, started, failure).await
+    }
+
+    async fn note_failed<T>(
+        &self,
+        name: &str,
+        attempt: u32,
+        started: Started,
+        failure: Failure,
+    ) -> Result<Progress<Result<T, Failure>>, Fault> {
+        self.notes.note(&failed(name, attempt), started).await?;
         Ok(Progress::Done(Err(failure)))
     }
 
@@ -162,7 +167,7 @@ impl<'a> Steps<'a> {
 
     /// Whether a statement was ever started under that name.
     pub(crate) async fn is_begun(&self, name: &str) -> Result<bool, Fault> {
-        Ok(self.notes.started(&noted(name)).await?.is_some() || self.failures(name).await? > 0)
+        Ok(self.notes.started(&noted(name, 0)).await?.is_some())
     }
 
     /// Starts statements that nobody waits for.
@@ -170,16 +175,6 @@ impl<'a> Steps<'a> {
         let sha256 = sha256(statements.join("\0").as_bytes());
         let token = self.token(name, 0, &sha256);
         self.api.start(statements, &token).await.map(drop)
-    }
-
-    /// Whether what was noted is a statement that has failed, and whose note was not yet taken away.
-    async fn has_failed(&self, name: &str, started: &Started) -> Result<bool, Fault> {
-        let failures = self.failures(name).await?;
-        let Some(last) = failures.checked_sub(1) else {
-            return Ok(false);
-        };
-        let last = self.notes.started(&failed(name, last)).await?;
-        Ok(last.is_some_and(|last| last.id == started.id))
     }
 
     /// What Redshift knows an attempt by: the same for every call that makes it.
@@ -192,10 +187,10 @@ impl<'a> Steps<'a> {
     }
 }
 
-fn noted(name: &str) -> String {
-    format!("redshift-{name}")
+fn noted(name: &str, attempt: u32) -> String {
+    format!("redshift-{name}-{attempt}")
 }
 
 fn failed(name: &str, attempt: u32) -> String {
-    format!("redshift-{name}-failed-{attempt}")
+    format!("redshift-{name}-{attempt}-failed")
 }

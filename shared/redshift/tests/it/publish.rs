@@ -26,7 +26,7 @@ async fn a_publish_whose_answers_are_lost_is_done_once() {
     // The next call names the same token, and is told of the same transaction.
     let outcome = place::publish(&env, &begun).await;
     assert_eq!(outcome.map(|outcome| outcome == Outcome::Before), Ok(false));
-    let failed = begun.run.keys.statement("redshift-switch-0-failed-0");
+    let failed = begun.run.keys.statement("redshift-switch-0-0-failed");
     let failed = place.env.objects.size(&failed).await.expect("readable");
     assert_eq!(failed, None);
     assert_eq!(place.sql("SELECT count(*) FROM w.t"), "1");
@@ -222,7 +222,7 @@ async fn what_is_broken_off_by_hand_is_begun_again() {
         .await
         .expect("opens")
         .expect("there");
-    let note = begun.run.keys.statement("redshift-switch-0");
+    let note = begun.run.keys.statement("redshift-switch-0-0");
     let mut started: Option<Started> = None;
     for _ in 0..CALLS {
         let progress = call(&target, &begun).await.expect("no fault");
@@ -253,7 +253,7 @@ async fn what_is_broken_off_by_hand_is_begun_again() {
         })
     );
     assert_eq!(place.sql("SELECT v FROM w.t"), "2");
-    let failed = begun.run.keys.statement("redshift-switch-0-failed-0");
+    let failed = begun.run.keys.statement("redshift-switch-0-0-failed");
     assert!(
         place
             .env
@@ -281,7 +281,7 @@ async fn a_run_that_is_overtaken_in_the_middle_takes_nothing_back() {
         .postgres
         .until("SELECT count(*) FROM w._loads WHERE run_id = 'r2'", "1");
     assert_eq!(place.publish(&slow).await, Ok(Outcome::Behind));
-    let failed = slow.run.keys.statement("redshift-switch-0-failed-0");
+    let failed = slow.run.keys.statement("redshift-switch-0-0-failed");
     let failed = place.env.objects.size(&failed).await.expect("readable");
     assert!(failed.is_some(), "the transaction found out");
     place.publish(&fast).await.expect("published");
@@ -293,7 +293,7 @@ async fn a_run_that_is_overtaken_in_the_middle_takes_nothing_back() {
 async fn up_to(place: &Place, begun: &Begun, step: &str) {
     let target = redshift::Target::open(&begun.run, &place.env).await;
     let target = target.expect("opens").expect("there");
-    let note = begun.run.keys.statement(&format!("redshift-{step}"));
+    let note = begun.run.keys.statement(&format!("redshift-{step}-0"));
     for _ in 0..CALLS {
         let progress = call(&target, begun).await.expect("no fault");
         assert!(matches!(progress, Progress::Running { .. }), "{progress:?}");
