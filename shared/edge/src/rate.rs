@@ -30,6 +30,22 @@ struct Lane {
     limiter: Mutex<Limiter>,
 }
 
+/// How long a worker waits for its moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Once it is its turn.
+    pub longest: Duration,
+    /// At what moment of the clock's `elapsed` all waiting is over, that for one's turn too.
+    pub deadline: Option<Duration>,
+}
+
+impl Patience {
+    fn allows(&self, now: Duration, wait: Duration) -> bool {
+        let is_late = self.deadline.is_some_and(|deadline| now + wait >= deadline);
+        wait <= self.longest && !is_late
+    }
+}
+
 /// What the gate says to a worker.
 #[derive(Debug)]
 pub enum Entry<'g> {
@@ -88,14 +104,18 @@ impl Lane {
     }
 
     /// Waits for the moment, or answers how long that would be.
-    async fn moment(&self, clock: &Clock, patience: Duration) -> Result<(), Duration> {
-        while let Some(wait) = self.wait(clock.elapsed()) {
-            if wait > patience {
-                return Err(wait);
+    async fn moment(&self, clock: &Clock, patience: &Patience) -> Result<(), Duration> {
+        loop {
+            let now = clock.elapsed();
+            let wait = self.wait(now);
+            if !patience.allows(now, wait.unwrap_or_default()) {
+                return Err(wait.unwrap_or_default());
             }
-            clock.sleep(wait).await;
+            match wait {
+                Some(wait) => clock.sleep(wait).await,
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     fn pass<'g>(&'g self, clock: &'g Clock, room: SemaphorePermit<'g>) -> Passed<'g> {
@@ -121,8 +141,8 @@ impl Gate {
         }
     }
 
-    /// Waits for the moment to send to this path, up to `patience` where the moment is known.
-    pub async fn enter(&self, path: &str, patience: Duration) -> Entry<'_> {
+    /// Waits for the moment to send to this path, as far as patience goes.
+    pub async fn enter(&self, path: &str, patience: &Patience) -> Entry<'_> {
         // First the narrow one, and its wait over before the wide one is stood in: who waits long for a part of
         // the source must not hold up those who want another.
         let part = self.part(path);
@@ -209,6 +229,11 @@ mod tests {
 
     use super::*;
 
+    const ENDLESS: Patience = Patience {
+        longest: Duration::MAX,
+        deadline: None,
+    };
+
     /// When requests went that `workers` sent, each taking a while.
     async fn times(requests: u64, burst: u64, workers: usize, in_all: u64) -> Vec<Duration> {
         let clock = Clock::turned(Timestamp::UNIX_EPOCH);
@@ -227,7 +252,7 @@ mod tests {
             async move {
                 let mut times = Vec::new();
                 while let Ok(turn) = take() {
-                    let Entry::Go(_inside) = gate.enter("/", Duration::MAX).await else {
+                    let Entry::Go(_inside) = gate.enter("/", &ENDLESS).await else {
                         panic!("turned away")
                     };
                     times.push(clock.elapsed());
@@ -285,16 +310,45 @@ mod tests {
         };
         let gate = Gate::new(pace, [], clock.clone());
         gate.hold(Duration::from_secs(7));
-        let enter =
-            || async { matches!(gate.enter("/", Duration::from_secs(20)).await, Entry::Go(_)) };
+        let patience = Patience {
+            longest: Duration::from_secs(20),
+            deadline: None,
+        };
+        let enter = || async { matches!(gate.enter("/", &patience).await, Entry::Go(_)) };
         let entered = futures::join!(enter(), enter(), enter());
         assert_eq!(entered, (true, true, true));
         assert_eq!(clock.elapsed(), Duration::from_secs(7));
         gate.hold(Duration::from_secs(60));
-        let Entry::Wait(wait) = gate.enter("/", Duration::from_secs(20)).await else {
+        let Entry::Wait(wait) = gate.enter("/", &patience).await else {
             panic!("let in")
         };
         assert_eq!(wait, Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_turn_leaves_at_the_deadline_too() {
+        let clock = Clock::turned(Timestamp::UNIX_EPOCH);
+        let pace = Pace {
+            requests: 1,
+            period: Duration::from_secs(1),
+            burst: 1,
+            concurrency: 8,
+        };
+        let gate = Gate::new(pace, [], clock.clone());
+        let deadline = Duration::from_millis(2500);
+        let patience = Patience {
+            deadline: Some(deadline),
+            ..ENDLESS
+        };
+        let worker = async || match gate.enter("/", &patience).await {
+            Entry::Go(_inside) => None,
+            Entry::Wait(wait) => Some(wait),
+            Entry::Down(_) => panic!("the source is not down"),
+        };
+        let waits = futures::future::join_all((0..8).map(|_| worker())).await;
+        let passed = waits.iter().filter(|wait| wait.is_none()).count();
+        assert_eq!(passed, 3, "{waits:?}");
+        assert!(clock.elapsed() <= deadline, "{:?}", clock.elapsed());
     }
 
     /// When requests went that each of these paths' workers sent.
@@ -304,7 +358,7 @@ mod tests {
             async move {
                 let mut times = Vec::new();
                 for _ in 0..count {
-                    let Entry::Go(_inside) = gate.enter(&path, Duration::MAX).await else {
+                    let Entry::Go(_inside) = gate.enter(&path, &ENDLESS).await else {
                         panic!("turned away")
                     };
                     times.push(clock.elapsed());

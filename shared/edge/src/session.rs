@@ -20,7 +20,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::grants::{Grants, Held};
 use crate::http::{Http, Trouble};
-use crate::rate::{Entry, Gate};
+use crate::rate::{Entry, Gate, Patience};
 use crate::secrets::SecretStore;
 use crate::settings::Settings;
 
@@ -377,14 +377,14 @@ impl Session {
         };
         let began = self.clock.elapsed();
         let give_up = began + Duration::from_secs(retry.seconds.into());
-        let patience = Duration::from_secs(retry.longest_wait.into());
+        let longest = Duration::from_secs(retry.longest_wait.into());
+        let patience = Patience { longest, deadline };
         let mut number = 1;
         loop {
-            let left = self.left(deadline);
-            if left.is_zero() {
+            if self.left(deadline).is_zero() {
                 return Ok(Asked::Sent(Sent::until(Duration::ZERO)));
             }
-            let inside = match self.gate.enter(path, patience.min(left)).await {
+            let inside = match self.gate.enter(path, &patience).await {
                 Entry::Go(inside) => inside,
                 // Our own rate, or a pause that was counted when it was asked for.
                 Entry::Wait(wait) => return Ok(Asked::Sent(Sent::until(wait))),
@@ -419,7 +419,7 @@ impl Session {
             if everyone {
                 self.gate.hold(wait.min(LONGEST_WAIT));
             }
-            if asked.is_some() && wait > patience {
+            if asked.is_some() && wait > longest {
                 return self.wait(wait, None);
             }
             let may = match fault.kind {
