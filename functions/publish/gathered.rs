@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use edge::data_check::Dropped;
 use edge::env::Env;
 use edge::run::{Run, StoredPlan, required};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::try_join;
 use indexmap::IndexMap;
 use pipeline::balance::{RecordCounts, RowCounts, SliceOutcome, StagedSlice};
 use pipeline::fault::Fault;
@@ -24,23 +26,19 @@ impl Gathered {
     pub async fn of(run: &Run, env: &Env) -> Result<Self, Fault> {
         let plan: StoredPlan = required(&env.objects, &run.keys.plan()).await?;
         let list = env.objects.get(&run.keys.slices()).await?;
-        let mut slices = Vec::new();
-        for line in list
+        let slices = list
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
-        {
-            let slice: Slice = serde_json::from_slice(line)
-                .map_err(|error| Fault::bad_data(format!("a slice is not readable: {error}")))?;
-            let outcome: SliceOutcome =
-                required(&env.objects, &run.keys.outcome(&slice.id)).await?;
-            let staged: StagedSlice = required(&env.objects, &run.keys.staged(&slice.id)).await?;
-            outcome.check_balance()?;
-            check_staged(&outcome, &staged)?;
-            for part in staged.parts.values().flatten() {
-                env.lake.check_staged(part).await?;
-            }
-            slices.push((outcome, staged));
-        }
+            .map(|line| {
+                serde_json::from_slice(line)
+                    .map_err(|error| Fault::bad_data(format!("a slice is not readable: {error}")))
+            })
+            .collect::<Result<Vec<Slice>, Fault>>()?;
+        let left: Vec<_> = slices
+            .iter()
+            .map(|slice| left_by(slice, run, env))
+            .collect();
+        let slices = stream::iter(left).buffered(AT_ONCE).try_collect().await?;
         Ok(Gathered { plan, slices })
     }
 
@@ -136,6 +134,28 @@ impl Gathered {
             more => format!("{} and {more} more beside", first.join(", ")),
         }
     }
+}
+
+/// How many slices are looked at at a time: each waits for the objects' answers, and a backfill has many.
+const AT_ONCE: usize = 32;
+
+/// What one slice left, as far as it agrees with itself and its files are there.
+async fn left_by(
+    slice: &Slice,
+    run: &Run,
+    env: &Env,
+) -> Result<(SliceOutcome, StagedSlice), Fault> {
+    let (outcome, staged) = (run.keys.outcome(&slice.id), run.keys.staged(&slice.id));
+    let (outcome, staged): (SliceOutcome, StagedSlice) = try_join!(
+        required(&env.objects, &outcome),
+        required(&env.objects, &staged)
+    )?;
+    outcome.check_balance()?;
+    check_staged(&outcome, &staged)?;
+    for part in staged.parts.values().flatten() {
+        env.lake.check_staged(part).await?;
+    }
+    Ok((outcome, staged))
 }
 
 fn check_staged(outcome: &SliceOutcome, staged: &StagedSlice) -> Result<(), Fault> {

@@ -1,8 +1,8 @@
 //! The handles that a step works with, built once a process.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use pipeline::fault::Fault;
@@ -68,6 +68,8 @@ pub struct Env {
     engine: Option<Arc<dyn Engine>>,
     deadline: Option<Duration>,
     processes: u32,
+    /// The run that was read last.
+    last: Arc<Mutex<Option<Arc<Run>>>>,
 }
 
 /// Where a local process keeps everything, and where its definitions are.
@@ -176,6 +178,7 @@ impl Env {
             engine,
             deadline: None,
             processes: 1,
+            last: Arc::default(),
         })
     }
 
@@ -223,9 +226,16 @@ impl Env {
         Work::of(run, &self.objects, &self.lake)
     }
 
-    /// A run as plan stored it.
-    pub async fn run(&self, reference: &RunRef) -> Result<Run, Fault> {
-        Run::load(&self.objects, reference).await
+    /// A run as plan stored it. What is stored of a run stays as it is, so the one that was asked for last is kept:
+    /// most calls of a process are for the same run.
+    pub async fn run(&self, reference: &RunRef) -> Result<Arc<Run>, Fault> {
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = last().as_ref().filter(|run| run.reference == *reference) {
+            return Ok(run.clone());
+        }
+        let run = Arc::new(Run::load(&self.objects, reference).await?);
+        *last() = Some(run.clone());
+        Ok(run)
     }
 }
 

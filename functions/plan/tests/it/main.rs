@@ -143,7 +143,7 @@ impl World {
             .expect("parents")
     }
 
-    async fn run(&self, output: &PlanOutput) -> Run {
+    async fn run(&self, output: &PlanOutput) -> Arc<Run> {
         self.env.run(&output.run).await.expect("a run")
     }
 
