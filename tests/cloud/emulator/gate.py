@@ -38,7 +38,7 @@ class Gate:
         fault = self.faults.for_request(request, principal)
         match fault and fault.kind:
             case None:
-                return self._application(environ, start_response)
+                return self._application(environ, _asking(request, principal, start_response))
             case "throttle" | "fail":
                 _drain(environ)
                 status, headers, body = faults.answer(request, fault.kind)
@@ -71,6 +71,17 @@ class Gate:
         body = json.dumps(told).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
+
+
+def _asking(request: actions.Request, principal: str, start: Callable[..., Any]) -> Callable[..., Any]:
+    """Notes that only who may list a bucket is told that an object is not there: to others it is forbidden."""
+
+    def answer(status: str, *rest: Any) -> Any:
+        if request.action == "GetObject" and status.startswith("404"):
+            journal.note(Action(principal, "s3", "ListBucket", request.resource.partition("/")[0]))
+        return start(status, *rest)
+
+    return answer
 
 
 def _small_body(environ: dict[str, Any], always: bool = False) -> bytes:

@@ -71,6 +71,28 @@ class Faults(Journey):
         """Each when it has written its first object, before it hears of it."""
         self.befallen(*(Fault("kill-after", "s3", "PutObject", principal=f"lakehead-{name}") for name in FUNCTIONS))
 
+    def test_a_hand_in_the_catalogue(self) -> None:
+        """A partition of nobody's and one that leads elsewhere are mended by the next publish."""
+        self.succeeds(self.cloud.start(self.given))
+        table = {"DatabaseName": "matrix_prod", "TableName": "bookings"}
+        partitions = self.cloud.glue.get_partitions(**table)["Partitions"]
+        bent = {name: partitions[0][name] for name in ("Values", "StorageDescriptor")}
+        elsewhere = {**bent["StorageDescriptor"], "Location": f"s3://{self.cloud.bucket}/elsewhere/"}
+        foreign = {"Values": ["1999-01-01"], "StorageDescriptor": elsewhere}
+        self.cloud.glue.batch_create_partition(**table, PartitionInputList=[foreign])
+        self.cloud.glue.update_partition(
+            **table, PartitionValueList=bent["Values"], PartitionInput={**bent, "StorageDescriptor": elsewhere}
+        )
+        self.tables_are_equal_after(next(_days))
+
+    def tables_are_equal_after(self, day: datetime.date) -> None:
+        """The same after a run of one more day."""
+        at = f"{day + datetime.timedelta(days=1)}T05:30:00Z"
+        self.succeeds(self.cloud.start(self.cloud.scheduled("matrix", at)))
+        self.local(self.cloud.matrix, "--as-of", str(self.day))
+        self.local(self.cloud.matrix, "--as-of", str(day))
+        self.compared.equal(self.root)
+
     def test_publish_is_killed_between_the_swap_and_the_catalogue(self) -> None:
         self.befallen(Fault("kill-after", "s3", "PutObject", resource="*/_current.json", principal="lakehead-publish"))
 
