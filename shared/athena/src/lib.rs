@@ -17,8 +17,7 @@ mod statement;
 mod types;
 mod views;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use edge::aws::Aws;
@@ -26,7 +25,7 @@ use edge::clock::Clock;
 use edge::engine::{Catalogue, Engine, Materialised, Query, Rows, Work};
 use edge::env::{MakeEngine, Site};
 use edge::objects::Objects;
-use edge::progress::Progress;
+use edge::progress::{Known, Progress};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pipeline::definition::ATHENA;
 use pipeline::fault::Fault;
@@ -61,7 +60,7 @@ pub struct Athena {
     clock: Clock,
     /// The statements that have succeeded, by what tells a query, with the bytes that they read: they are not asked
     /// about again.
-    succeeded: Mutex<BTreeMap<String, (String, u64)>>,
+    succeeded: Known<(String, u64)>,
 }
 
 /// The engine of a function: Athena where it works in a bucket of AWS, else the one for a directory, if it was
@@ -99,7 +98,7 @@ impl Athena {
             },
             glue,
             clock,
-            succeeded: Mutex::default(),
+            succeeded: Known::default(),
         }
     }
 
@@ -145,7 +144,7 @@ impl Athena {
         let settled = Settled::of(work, query.catalogue, &query.sql)?;
         let name = format!("{}-{}-{}", query.name, query.most_rows.min(1), settled.id());
         let known = format!("{}/{}/{name}", work.run.pipeline, work.run.id);
-        if let Some((id, bytes)) = self.known(&known) {
+        if let Some((id, bytes)) = self.succeeded.get(&known) {
             work.has_read(&id, bytes);
             return Ok(Progress::Done(id));
         }
@@ -161,7 +160,7 @@ impl Athena {
         match self.statements.find(work, room, &statement).await? {
             Found::Running { wait_seconds } => Ok(Progress::Running { wait_seconds }),
             Found::Succeeded(Succeeded { id, .. }) => {
-                self.learn(known, (id.clone(), work.read_by(&id)));
+                self.succeeded.learn(known, (id.clone(), work.read_by(&id)));
                 Ok(Progress::Done(id))
             }
             Found::NotStarted { attempt } => {
@@ -177,26 +176,6 @@ impl Athena {
                 Ok(Progress::Running { wait_seconds })
             }
         }
-    }
-
-    fn known(&self, name: &str) -> Option<(String, u64)> {
-        let succeeded = self
-            .succeeded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        succeeded.get(name).cloned()
-    }
-
-    fn learn(&self, name: String, statement: (String, u64)) {
-        let mut succeeded = self
-            .succeeded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // A process serves many runs, one after the other.
-        if succeeded.len() > MOST_KNOWN {
-            succeeded.clear();
-        }
-        succeeded.insert(name, statement);
     }
 }
 
@@ -214,9 +193,6 @@ fn all<T>(each: Vec<Progress<T>>) -> Progress<Vec<T>> {
         None => Progress::Done(done),
     }
 }
-
-/// How many statements a process keeps in mind.
-const MOST_KNOWN: usize = 10_000;
 
 #[async_trait]
 impl Engine for Athena {

@@ -15,6 +15,7 @@ use crate::definitions::Definitions;
 use crate::engine::{Engine, Work};
 use crate::lake::Lake;
 use crate::objects::Objects;
+use crate::progress::{Known, Started};
 use crate::run::Run;
 use crate::secrets::SecretStore;
 use crate::session::Sessions;
@@ -68,6 +69,8 @@ pub struct Env {
     engine: Option<Arc<dyn Engine>>,
     deadline: Option<Duration>,
     processes: u32,
+    /// The statements in Redshift that have ended well, by run and name.
+    pub ended: Known<Started>,
     /// The run that was read last.
     last: Arc<Mutex<Option<Arc<Run>>>>,
 }
@@ -178,6 +181,7 @@ impl Env {
             engine,
             deadline: None,
             processes: 1,
+            ended: Known::default(),
             last: Arc::default(),
         })
     }

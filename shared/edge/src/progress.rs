@@ -3,6 +3,9 @@
 //! No function idles while a warehouse works: a step starts what it needs, notes how it is called there, and
 //! answers that it is running; the state machine waits and calls the step again, which finds its notes.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use pipeline::fault::Fault;
 use pipeline::layout::RunKeys;
 use serde::{Deserialize, Serialize};
@@ -72,6 +75,36 @@ impl<'a> Statements<'a> {
             Err(Error::AlreadyExists(_)) => crate::run::required(self.objects, &key).await,
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What a process knows of statements that have ended well: of them it need not ask again.
+#[derive(Debug, Clone)]
+pub struct Known<T>(Arc<Mutex<BTreeMap<String, T>>>);
+
+/// How many statements a process keeps in mind: it serves many runs, one after the other.
+const MOST_KNOWN: usize = 10_000;
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Known(Arc::default())
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// What is known under this name.
+    pub fn get(&self, name: &str) -> Option<T> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).cloned()
+    }
+
+    /// Keeps in mind what does not change any more.
+    pub fn learn(&self, name: String, ended: T) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(name, ended);
     }
 }
 

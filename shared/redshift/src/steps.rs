@@ -106,9 +106,14 @@ impl<'a> Steps<'a> {
         name: &str,
         statements: &[String],
     ) -> Result<Progress<Result<Finished<'_>, Failure>>, Fault> {
+        let sha256 = sha256(statements.join("\0").as_bytes());
+        let known = self.known(name);
+        let before = self.env.ended.get(&known);
+        if let Some(started) = before.filter(|started| started.sha256 == sha256) {
+            return Ok(Progress::Done(Ok(self.finished(started.id, statements))));
+        }
         let attempt = self.failures(name).await?;
         let note = noted(name, attempt);
-        let sha256 = sha256(statements.join("\0").as_bytes());
         let started = match self.notes.started(&note).await? {
             Some(started) => started,
             None => {
@@ -131,11 +136,8 @@ impl<'a> Steps<'a> {
                 });
             }
             State::Finished => {
-                return Ok(Progress::Done(Ok(Finished {
-                    api: &self.api,
-                    id: started.id,
-                    is_batch: statements.len() > 1,
-                })));
+                self.env.ended.learn(known, started.clone());
+                return Ok(Progress::Done(Ok(self.finished(started.id, statements))));
             }
             State::Failed(failure) => failure,
             State::Forgotten => {
@@ -143,6 +145,19 @@ impl<'a> Steps<'a> {
             }
         };
         self.note_failed(name, attempt, started, failure).await
+    }
+
+    fn finished(&self, id: String, statements: &[String]) -> Finished<'_> {
+        Finished {
+            api: &self.api,
+            id,
+            is_batch: statements.len() > 1,
+        }
+    }
+
+    /// What a process knows a statement by that has ended.
+    fn known(&self, name: &str) -> String {
+        format!("{}\0{name}", self.identity)
     }
 
     async fn note_failed<T>(
@@ -167,7 +182,8 @@ impl<'a> Steps<'a> {
 
     /// Whether a statement was ever started under that name.
     pub(crate) async fn is_begun(&self, name: &str) -> Result<bool, Fault> {
-        Ok(self.notes.started(&noted(name, 0)).await?.is_some())
+        Ok(self.env.ended.get(&self.known(name)).is_some()
+            || self.notes.started(&noted(name, 0)).await?.is_some())
     }
 
     /// Starts statements that nobody waits for.

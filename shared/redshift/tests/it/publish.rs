@@ -62,7 +62,9 @@ async fn a_publish_whose_answers_are_lost_is_done_once() {
             false => {}
         }
     }
-    assert_eq!(place.publish(&begun).await, Ok(Outcome::Before));
+    let other = place.by(&place.emulator.endpoint);
+    let outcome = place::publish(&other, &begun).await;
+    assert_eq!(outcome, Ok(Outcome::Before));
     assert_eq!(
         place.sql("SELECT count(*), count(DISTINCT id) FROM w.t"),
         "1|1"
@@ -97,7 +99,7 @@ async fn the_same_content_is_not_written_again_and_a_hand_in_it_is_found() {
 }
 
 #[tokio::test]
-async fn readers_see_one_version_of_all_tables_while_twenty_are_published() {
+async fn readers_see_one_version_of_all_tables_while_ten_are_published() {
     let place = Place::on_aws().await;
     let two = ONE.replace(
         "destinations",
@@ -118,14 +120,14 @@ async fn readers_see_one_version_of_all_tables_while_twenty_are_published() {
         while !stopped.load(SeqCst) {
             let output = std::process::Command::new("psql")
                 .args(["-X", "-A", "-t", "-q", "-d", &url, "-c"])
-                .arg("SELECT min(v) = max(v), count(*), min(v) FROM (SELECT v FROM w.t UNION ALL SELECT v FROM w.u UNION ALL SELECT v FROM w.stands_on) AS a")
+                .arg("SELECT 1 FROM pg_sleep(0.03) WHERE false; SELECT min(v) = max(v), count(*), min(v) FROM (SELECT v FROM w.t UNION ALL SELECT v FROM w.u UNION ALL SELECT v FROM w.stands_on) AS a")
                 .output()
                 .expect("psql runs");
             seen.push(String::from_utf8_lossy(&output.stdout).trim().to_owned());
         }
         seen
     });
-    for run in 1..=20 {
+    for run in 1..=10 {
         let name = format!("r{run}");
         place.published(&name, run, &two, &version(run)).await;
     }
@@ -139,15 +141,15 @@ async fn readers_see_one_version_of_all_tables_while_twenty_are_published() {
     let mut versions = seen.clone();
     versions.dedup();
     assert!(versions.len() > 3, "{} reads, {versions:?}", seen.len());
-    assert_eq!(place.sql("SELECT * FROM w.stands_on"), "50|20");
+    assert_eq!(place.sql("SELECT * FROM w.stands_on"), "50|10");
     assert_eq!(place.leftovers("w"), "0");
 }
 
 #[tokio::test]
-async fn fifty_tables_change_in_one_transaction() {
+async fn tables_of_more_statements_than_a_batch_has_change_in_one_transaction() {
     let place = Place::on_aws().await;
     let columns = "columns: { id: { from: $.id, type: int32, required: true }, v: { from: $.v, type: int64 } }";
-    let tables: String = (0..50)
+    let tables: String = (0..21)
         .map(|n| format!("  t{n}: {{ from: things, key: [id], {columns} }}\n"))
         .collect();
     let definition = |types: &str| {
@@ -156,7 +158,7 @@ async fn fifty_tables_change_in_one_transaction() {
         )
     };
     let of_all = |what: &str| {
-        let each: Vec<String> = (0..50)
+        let each: Vec<String> = (0..21)
             .map(|n| format!("SELECT {what} AS x FROM w.t{n}"))
             .collect();
         format!(
@@ -167,7 +169,7 @@ async fn fifty_tables_change_in_one_transaction() {
     place
         .published("r1", 1, &definition(""), r#"[{"id": 1, "v": 1}]"#)
         .await;
-    assert_eq!(place.sql(&of_all("v")), "50|1|1");
+    assert_eq!(place.sql(&of_all("v")), "21|1|1");
     // Now each is emptied and filled: more than a batch holds.
     let begun = place
         .begin(
@@ -181,30 +183,30 @@ async fn fifty_tables_change_in_one_transaction() {
     assert_eq!(
         outcome,
         Ok(Outcome::Published {
-            added: 100,
-            removed: 50
+            added: 42,
+            removed: 21
         })
     );
-    assert_eq!(place.sql(&of_all("v")), "100|2|2");
-    assert_eq!(place.sql("SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM w.t0 UNION ALL SELECT xmin FROM w.t49) AS a"), "1");
+    assert_eq!(place.sql(&of_all("v")), "42|2|2");
+    assert_eq!(place.sql("SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM w.t0 UNION ALL SELECT xmin FROM w.t20) AS a"), "1");
     // The last table does not take its row: none has changed.
-    place.sql("ALTER TABLE w.t49 ADD CONSTRAINT small CHECK (v < 3)");
+    place.sql("ALTER TABLE w.t20 ADD CONSTRAINT small CHECK (v < 3)");
     let begun = place
         .begin("r3", 3, &definition(""), r#"[{"id": 1, "v": 3}]"#)
         .await;
     let fault = place.publish(&begun).await.expect_err("too large");
     assert_eq!(fault.kind, Kind::BadData, "{fault}");
-    assert_eq!(place.sql(&of_all("v")), "100|2|2");
+    assert_eq!(place.sql(&of_all("v")), "42|2|2");
     // The run can be taken up again when the reason is gone, and leaves nothing behind.
-    place.sql("ALTER TABLE w.t49 DROP CONSTRAINT small");
+    place.sql("ALTER TABLE w.t20 DROP CONSTRAINT small");
     assert_eq!(
         place.publish(&begun).await,
         Ok(Outcome::Published {
-            added: 50,
-            removed: 100
+            added: 21,
+            removed: 42
         })
     );
-    assert_eq!(place.sql(&of_all("v")), "50|3|3");
+    assert_eq!(place.sql(&of_all("v")), "21|3|3");
     assert_eq!(place.leftovers("w"), "0");
 }
 
