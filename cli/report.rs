@@ -117,6 +117,13 @@ fn source(out: &mut String, report: &RunReport) {
         for place in &records.rejects {
             let _ = writeln!(out, "            rejects in {place}");
         }
+        if records.failed_slices > 0 {
+            let failed = thousands(records.failed_slices);
+            let _ = writeln!(
+                out,
+                "            {failed} slices of {resource} failed, and what they have is not published"
+            );
+        }
     }
 }
 

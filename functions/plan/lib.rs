@@ -7,6 +7,7 @@ use edge::ledger::Ledger;
 use edge::objects;
 use edge::run::{self, StoredPlan, StoredRun};
 use edge::session::Traffic;
+use indexmap::IndexMap;
 use pipeline::definition::Pipeline;
 use pipeline::fault::Fault;
 use pipeline::layout::{self, RunKeys};
@@ -104,6 +105,7 @@ fn slice_list(
         key: slices.key,
         results: results.key,
         count,
+        tolerated_failures: 0,
         max_concurrency,
         workers: max_concurrency.min(most).max(1),
     })
@@ -294,6 +296,7 @@ async fn finish(
     };
     let count = planned.slices.len() as u64;
     let mut slices = slice_list(&run.keys, count, max_concurrency(run)?, env)?;
+    slices.tolerated_failures = tolerated_failures(run, &planned.slices);
     slices.workers = slices
         .workers
         .saturating_mul(run.request.side_by_side.max(1));
@@ -313,6 +316,21 @@ async fn finish(
     run::store(&env.objects, &run.keys.plan(), &stored).await?;
     env.meter.expect(stored.pages, output.slices.count);
     Ok(output)
+}
+
+/// How many slices may fail: what each resource bears in each window. Publish looks which have.
+fn tolerated_failures(run: &run::Run, slices: &[Slice]) -> u64 {
+    let mut counts: IndexMap<(&Name, &str), u64> = IndexMap::new();
+    let asked = slices.iter();
+    for slice in asked.filter(|slice| slice.reads != Reads::Reference) {
+        *counts.entry((&slice.resource, &slice.window)).or_default() += 1;
+    }
+    let resources = &run.pipeline.definition.resources;
+    let tolerated = counts.into_iter().map(|((resource, _), count)| {
+        let resource = resources.get(resource);
+        resource.map_or(0, |resource| resource.tolerated(count))
+    });
+    tolerated.sum()
 }
 
 /// As many branches as the source bears requests at a time.

@@ -19,10 +19,12 @@ pub struct Gathered {
     pub plan: StoredPlan,
     /// The slices in order, with what became of each.
     pub slices: Vec<(SliceOutcome, StagedSlice)>,
+    /// The slices that failed, where some may.
+    pub failed: Vec<Slice>,
 }
 
 impl Gathered {
-    /// Reads what every slice of the plan left; a slice that left nothing is a fault.
+    /// Reads what every slice of the plan left; one that left nothing has failed, which is a fault where none may.
     pub async fn of(run: &Run, env: &Env) -> Result<Self, Fault> {
         let plan: StoredPlan = required(&env.objects, &run.keys.plan()).await?;
         let list = env.objects.get(&run.keys.slices()).await?;
@@ -34,12 +36,24 @@ impl Gathered {
                     .map_err(|error| Fault::bad_data(format!("a slice is not readable: {error}")))
             })
             .collect::<Result<Vec<Slice>, Fault>>()?;
+        let may_fail = plan.output.slices.tolerated_failures > 0;
         let left: Vec<_> = slices
             .iter()
-            .map(|slice| left_by(slice, run, env))
+            .map(|slice| left_by(slice, may_fail, run, env))
             .collect();
-        let slices = stream::iter(left).buffered(AT_ONCE).try_collect().await?;
-        Ok(Gathered { plan, slices })
+        let left: Vec<_> = stream::iter(left).buffered(AT_ONCE).try_collect().await?;
+        let (mut came, mut failed) = (Vec::new(), Vec::new());
+        for (slice, left) in slices.into_iter().zip(left) {
+            match left {
+                Some(left) => came.push(left),
+                None => failed.push(slice),
+            }
+        }
+        Ok(Gathered {
+            plan,
+            slices: came,
+            failed,
+        })
     }
 
     /// What became of every table's rows, all slices together, in the order of the definition.
@@ -92,9 +106,37 @@ impl Gathered {
             .collect()
     }
 
+    /// Whether no resource has more failed slices in a window than its definition bears; of each window, some must
+    /// have come through, or it would be published as empty.
+    fn check_failed(&self, run: &Run) -> Result<(), Fault> {
+        let mut failed: IndexMap<(&Name, &str), Vec<&Slice>> = IndexMap::new();
+        for slice in &self.failed {
+            let of = (&slice.resource, &*slice.window);
+            failed.entry(of).or_default().push(slice);
+        }
+        for ((name, window), slices) in failed {
+            let is_of = |slice: &Slice| slice.resource == *name && slice.window == window;
+            let came = self.slices.iter();
+            let came = came.filter(|(outcome, _)| is_of(&outcome.slice)).count();
+            let (lost, all) = (slices.len() as u64, (came + slices.len()) as u64);
+            let resource = run.pipeline.definition.resources.get(name);
+            let may = resource.map_or(0, |resource| resource.tolerated(all));
+            if lost <= may && lost < all {
+                continue;
+            }
+            let first: Vec<&str> = slices.iter().take(3).map(|slice| &*slice.id).collect();
+            return Err(Fault::bad_data(format!(
+                "{lost} of {all} slices of `{name}` failed, and {may} may; the first: {}; the execution says why, and a redrive asks for them again",
+                first.join(", ")
+            )));
+        }
+        Ok(())
+    }
+
     /// Whether no table has more rejects than its definition bears. Records that no table could take at all
     /// count against every table of their resource.
     pub fn check_tolerance(&self, run: &Run) -> Result<(), Fault> {
+        self.check_failed(run)?;
         let resources = self.resources();
         for (name, rows) in self.tables() {
             let Some(table) = run.pipeline.definition.tables.get(&name) else {
@@ -139,13 +181,17 @@ impl Gathered {
 /// How many slices are looked at at a time: each waits for the objects' answers, and a backfill has many.
 const AT_ONCE: usize = 32;
 
-/// What one slice left, as far as it agrees with itself and its files are there.
+/// What one slice left, as far as it agrees with itself and its files are there; none where it failed and may.
 async fn left_by(
     slice: &Slice,
+    may_fail: bool,
     run: &Run,
     env: &Env,
-) -> Result<(SliceOutcome, StagedSlice), Fault> {
+) -> Result<Option<(SliceOutcome, StagedSlice)>, Fault> {
     let (outcome, staged) = (run.keys.outcome(&slice.id), run.keys.staged(&slice.id));
+    if may_fail && env.objects.size(&staged).await?.is_none() {
+        return Ok(None);
+    }
     let (outcome, staged): (SliceOutcome, StagedSlice) = try_join!(
         required(&env.objects, &outcome),
         required(&env.objects, &staged)
@@ -155,7 +201,7 @@ async fn left_by(
     for part in staged.parts.values().flatten() {
         env.lake.check_staged(part).await?;
     }
-    Ok((outcome, staged))
+    Ok(Some((outcome, staged)))
 }
 
 fn check_staged(outcome: &SliceOutcome, staged: &StagedSlice) -> Result<(), Fault> {

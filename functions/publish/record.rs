@@ -115,6 +115,10 @@ fn resources(gathered: &Gathered) -> IndexMap<String, ResourceReport> {
             .missing_ids
             .extend(outcome.missing_ids.iter().take(room).cloned());
     }
+    for slice in &gathered.failed {
+        let report = reports.entry(slice.resource.to_string()).or_default();
+        report.failed_slices += 1;
+    }
     reports
 }
 

@@ -649,6 +649,16 @@ fn pages_parents_windows_and_bookmarks_that_cannot_work() {
             )]
         ),
         (
+            "a bookmark that would pass over what a failed slice lacks",
+            &[
+                (
+                    PAGES,
+                    "bookmark: { from: $.id, order: number, start: \"0\" }\n    failed_slices: { at_most: 1% }"
+                ),
+                ("include: [fees, boat]", "since: \"{bookmark}\"")
+            ]
+        ),
+        (
             "a bookmark that does not begin",
             &[
                 (PAGES, "bookmark: { from: $.at, order: time, start: soon }"),

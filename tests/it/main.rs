@@ -11,6 +11,7 @@ mod datahub;
 mod datasette;
 mod definitions;
 mod events;
+mod failed_slices;
 mod faults;
 mod gins;
 mod matrix;

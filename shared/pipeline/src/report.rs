@@ -122,6 +122,9 @@ pub struct ResourceReport {
     pub unrouted: u64,
     /// Records left aside on purpose.
     pub ignored: u64,
+    /// Slices that failed, in a run that was published without them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_slices: u64,
     /// Ids that the source does not have, the first 1,000 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_ids: Vec<String>,
@@ -217,12 +220,12 @@ impl RunReport {
         }
     }
 
-    /// Whether anything was set aside.
+    /// Whether anything was set aside, or a slice failed.
     pub fn has_rejects(&self) -> bool {
         let records = self.resources.values();
         self.tables.values().any(|table| table.rejected > 0)
             || records
-                .map(|resource| resource.unparsable + resource.unrouted)
+                .map(|resource| resource.unparsable + resource.unrouted + resource.failed_slices)
                 .any(|aside| aside > 0)
     }
 }

@@ -21,6 +21,7 @@ use crate::paginate::{PageToken, Paginate};
 use crate::path::{Path, Segment};
 use crate::problem::Located;
 use crate::request::Body;
+use crate::table::reject::Tolerance;
 use crate::template::Template;
 
 mod split_window;
@@ -68,9 +69,18 @@ pub struct ResourceDefinition {
     pub split_window: Option<SplitWindow>,
     /// How many pages may follow each other, instead of the limit of the source.
     pub max_pages: Option<u64>,
+    /// How many of its slices in a window may fail while the run publishes what the others have: `{ at_most: 1% }`.
+    /// None where nothing is said.
+    pub failed_slices: Option<Located<Tolerance>>,
 }
 
 impl ResourceDefinition {
+    /// Of so many of its slices, how many may fail.
+    pub fn tolerated(&self, slices: u64) -> u64 {
+        let tolerance = self.failed_slices.as_ref();
+        tolerance.map_or(0, |tolerance| tolerance.value.at_most.most_of(slices))
+    }
+
     /// What must lie at `records`.
     pub fn form(&self) -> Form {
         self.form.unwrap_or(match self.paginate.is_divided() {

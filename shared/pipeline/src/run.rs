@@ -160,6 +160,9 @@ pub struct SliceList {
     pub results: String,
     /// How many slices there are.
     pub count: u64,
+    /// How many of them may fail before all that follow are given up.
+    #[serde(default)]
+    pub tolerated_failures: u64,
     /// How many are worked on at the same time, at most.
     pub max_concurrency: u32,
     /// How many are worked on at the same time, as there are no more slices, in all runs side by side: among so many

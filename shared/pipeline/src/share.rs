@@ -24,6 +24,12 @@ impl Share {
         u128::from(part) * 1_000_000 < u128::from(whole) * u128::from(self.millionths)
     }
 
+    /// How many of a whole this share is at most; never more than all.
+    pub fn most_of(self, whole: u64) -> u64 {
+        let most = u128::from(whole) * u128::from(self.millionths) / 1_000_000;
+        u64::try_from(most).unwrap_or(u64::MAX).min(whole)
+    }
+
     fn refused(text: &str) -> String {
         format!("`{text}` is not a share; write per cent: `1%` or `0.5%`")
     }

@@ -665,6 +665,13 @@ fn check_resource(
     }
     if let Some(bookmark) = &resource.bookmark {
         bookmark.check(problems);
+        if let Some(tolerance) = &resource.failed_slices {
+            problems.add_with(
+                tolerance.at,
+                format!("`{name}` has a bookmark, which would pass over what a failed slice lacks"),
+                "take out `failed_slices` or the bookmark",
+            );
+        }
         if let Some(until) = &bookmark.until {
             check_references(until.path.at, until.path.template(), known, problems);
         }

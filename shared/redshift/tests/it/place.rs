@@ -231,6 +231,7 @@ pub async fn begin_of(
                 key: String::new(),
                 results: String::new(),
                 count: 1,
+                tolerated_failures: 0,
                 max_concurrency: 1,
                 workers: 1,
             },
