@@ -58,6 +58,10 @@ impl Default for Settings {
     }
 }
 
+/// How many files of sorted rows are merged at a time, of each some batches in memory. More files are merged into
+/// fewer ones first, so that sorting takes the same memory however many rows there are.
+const MERGED_FILES: usize = 4;
+
 /// The embedded engine.
 #[derive(Clone)]
 pub struct Embedded {
@@ -78,6 +82,7 @@ impl Embedded {
                 settings.spilling_bytes,
             )))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+            .with_max_spill_merge_fan_in(MERGED_FILES)
             .build_arc()
             .map_err(fault::from_engine)?;
         let threads = Threads::new().map_err(|error| Fault::transient(error.to_string()))?;

@@ -26,6 +26,18 @@ impl Lanes {
         self.0.simd_eq(u8x16::splat(byte)).to_bitmask()
     }
 
+    /// Whether one of two bytes stands anywhere among them.
+    #[inline(always)]
+    pub fn have_either(bytes: &[u8; 64], one: u8, other: u8) -> bool {
+        let (one, other) = (u8x16::splat(one), u8x16::splat(other));
+        let (sixteens, _) = bytes.as_chunks::<16>();
+        let found = |index: usize| {
+            let lanes = u8x16::new(sixteens[index]);
+            lanes.simd_eq(one) | lanes.simd_eq(other)
+        };
+        (found(0) | found(1) | found(2) | found(3)).to_bitmask() != 0
+    }
+
     /// The bytes less those of `floor`, if none is more than its limit above it.
     #[inline(always)]
     pub fn above(self, floor: &[u8; 16], limits: &[u8; 16]) -> Option<[u8; 16]> {
@@ -107,6 +119,10 @@ mod tests {
             );
             let stops = byte == b'"' || byte == b'\\' || byte < b' ';
             assert_eq!(lanes.stop_text(), all(stops), "{byte}");
+            let mut block = [b' '; 64];
+            block[usize::from(byte) % 64] = byte;
+            let either = Lanes::have_either(&block, b'"', b'\\');
+            assert_eq!(either, byte == b'"' || byte == b'\\');
             let part = byte.is_ascii_digit() || b"+-./eE".contains(&byte);
             assert_eq!(lanes.stop_number(), all(!part), "{byte}");
         }

@@ -10,7 +10,6 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use pipeline::fault::Fault;
-use sha2::{Digest, Sha256};
 
 use crate::Sizes;
 use crate::chunk::ChunkEncoder;
@@ -28,8 +27,6 @@ pub struct Part<P> {
     pub rows: u64,
     /// Its bytes.
     pub bytes: u64,
-    /// The SHA-256 of its bytes, in hexadecimal digits.
-    pub sha256: String,
     /// The sink that took the bytes, handed back to be closed.
     pub sink: P,
 }
@@ -137,11 +134,7 @@ impl<P: Write + Send + 'static> Encoder<P> {
 
     fn open_part(&self, sink: impl FnOnce(u32) -> io::Result<P>) -> Result<Open<P>, Fault> {
         let sink = sink(self.parts.len() as u32).map_err(|error| sink_fault(&error))?;
-        let tap = Tap {
-            sink,
-            digest: Sha256::new(),
-            bytes: 0,
-        };
+        let tap = Tap { sink, bytes: 0 };
         let start = || -> Result<Open<P>, ParquetError> {
             let mut properties = WriterProperties::builder()
                 .set_created_by(CREATED_BY.to_owned())
@@ -162,12 +155,10 @@ impl<P: Write + Send + 'static> Encoder<P> {
     fn close(&mut self, open: Open<P>) -> Result<(), Fault> {
         let mut tap = open.writer.into_inner().map_err(|error| fault(&error))?;
         tap.sink.flush().map_err(|error| sink_fault(&error))?;
-        let digest = tap.digest.finalize();
         self.parts.push(Part {
             number: self.parts.len() as u32,
             rows: open.rows,
             bytes: tap.bytes,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             sink: tap.sink,
         });
         Ok(())
@@ -209,17 +200,15 @@ fn sink_fault(error: &io::Error) -> Fault {
     Fault::transient(format!("a part could not be written: {error}"))
 }
 
-/// Passes bytes on, counted and digested.
+/// Passes bytes on, counted.
 struct Tap<P> {
     sink: P,
-    digest: Sha256,
     bytes: u64,
 }
 
 impl<P: Write> Write for Tap<P> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.sink.write(bytes)?;
-        self.digest.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)
     }

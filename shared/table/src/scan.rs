@@ -205,7 +205,7 @@ impl Pass<'_> {
             if !learned.get(order.next).is_some_and(is_next) {
                 at = blanks(bytes, at);
                 let Some(place) = ahead(bytes, at, learned, order.next) else {
-                    at = self.unknown_member(at, id, home, depth, &mut order)?;
+                    (at, order) = self.unknown_member(at, id, home, depth, order)?;
                     match ended(bytes, at)? {
                         Ended::Object(end) => return Ok(end),
                         Ended::Member(next) => at = next,
@@ -284,9 +284,9 @@ impl Pass<'_> {
         id: NodeId,
         home: Home,
         depth: usize,
-        order: &mut Order,
-    ) -> Result<usize, Bad> {
-        let key = self.search_key(at, id, order)?;
+        order: Order,
+    ) -> Result<(usize, Order), Bad> {
+        let (key, order) = self.search_key(at, id, order)?;
         if self.is_seen(home, key.wanted) {
             return Err(Bad::at(key.start, Reason::KeyTwice));
         }
@@ -295,7 +295,7 @@ impl Pass<'_> {
         if node.notes_members {
             self.note_member(node, home, key.wanted, key.start..end);
         }
-        Ok(end)
+        Ok((end, order))
     }
 
     /// A value that is not of the kind and layout that is usual for its column.
@@ -358,7 +358,7 @@ impl Pass<'_> {
     }
 
     #[cold]
-    fn search_key(&mut self, at: usize, id: NodeId, order: &mut Order) -> Result<Key, Bad> {
+    fn search_key(&mut self, at: usize, id: NodeId, mut order: Order) -> Result<(Key, Order), Bad> {
         let shape = self.shape;
         if self.bytes.get(at) != Some(&b'"') {
             return Err(match self.bytes.get(at) {
@@ -392,11 +392,12 @@ impl Pass<'_> {
             });
             order.missed += 1;
         }
-        Ok(Key {
+        let key = Key {
             wanted,
             start: at,
             end: colon + 1,
-        })
+        };
+        Ok((key, order))
     }
 
     fn wanted(&self, node: &Node, member: Option<u16>) -> Wanted {

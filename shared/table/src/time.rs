@@ -281,7 +281,7 @@ fn pair(tens: u8, ones: u8) -> Option<u8> {
 }
 
 /// Days since 1970 of a date from the year 1 on; none if there is no such date.
-#[inline]
+#[inline(always)]
 pub(crate) fn days(year: i32, month: u8, day: u8) -> Option<i32> {
     const LENGTHS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     /// The days before each month, of a year that begins in March, less those up to 1970.

@@ -37,7 +37,7 @@ pub struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Sizes {
-            row_group_bytes: 10 << 20,
+            row_group_bytes: 8 << 20,
             part_bytes: 128 << 20,
             record_bytes: 256 << 20,
             reject_bytes: 64 << 10,

@@ -437,8 +437,8 @@ fn the_same_rows_are_the_same_bytes_however_pages_are_cut() {
         let outcome = run(&tables, &["$"], sizes, &pages);
         assert_eq!(rows(&outcome, "t").len(), 5000);
         let parts = &outcome.tables["t"].parts;
-        let digests: Vec<String> = parts.iter().map(|part| part.sha256.clone()).collect();
-        digests
+        let files: Vec<Vec<u8>> = parts.iter().map(|part| part.sink.clone()).collect();
+        files
     };
     let whole = cut(5000, 1);
     assert!(whole.len() > 1, "several parts");
