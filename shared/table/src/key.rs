@@ -56,6 +56,12 @@ impl LearnedKey {
         }
     }
 
+    /// Whether the two have the same text.
+    pub fn is_same(&self, other: &LearnedKey) -> bool {
+        let is_head = self.head.agree(other.head) == 0xffff;
+        is_head && self.length == other.length && self.tail == other.tail
+    }
+
     /// Whether the key stands there. Not told near the end of a page, where a search finds it.
     #[inline(always)]
     pub fn is_at(&self, bytes: &[u8], at: usize) -> bool {

@@ -534,6 +534,17 @@ fn many_members_and_changing_orders_are_read() {
     assert_eq!(outcome.sinks.rejects, ["0/0 - /0 a key occurs twice"]);
 }
 
+#[test]
+fn a_key_that_comes_twice_is_seen_whatever_was_read_before() {
+    let tables = t("columns: { v: { from: $.v, type: int32 } }");
+    // The end of a page is too near to compare a known key at once.
+    let short = br#"[{"v":1}]"#;
+    let twice = br#"[{"v":1,"v":2                                  }]"#;
+    let outcome = run(&tables, &["$"], Sizes::default(), &[short, short, twice]);
+    assert_eq!(outcome.sinks.rejects, ["2/0 - /0 a key occurs twice"]);
+    assert_eq!(rows(&outcome, "t"), ["1", "1"]);
+}
+
 struct Broken;
 
 impl Sinks for Broken {
