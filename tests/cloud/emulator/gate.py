@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.wsgi import get_input_stream
 
 from . import actions, faults
-from .witness import Action, journal, principal_of, signer_of
+from .witness import IMPLIED, Action, journal, principal_of, signer_of
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # What tests in other languages ask the emulator itself.
@@ -78,7 +78,7 @@ def _asking(request: actions.Request, principal: str, start: Callable[..., Any])
 
     def answer(status: str, *rest: Any) -> Any:
         if request.action == "GetObject" and status.startswith("404"):
-            journal.note(Action(principal, "s3", "ListBucket", request.resource.partition("/")[0]))
+            journal.note(Action(principal, "s3", "ListBucket", request.resource.partition("/")[0], via=IMPLIED))
         return start(status, *rest)
 
     return answer

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
+# In place of a service: the permission that a request needed beside its own, and that is no request.
+IMPLIED = "implied"
+
+
 @dataclass(frozen=True)
 class Action:
     """One action, as policies name it: `s3:GetObject` by a principal on a resource.
 
-    `via` is the service that made it for the principal; it is empty where the principal itself did.
+    `via` is the service that made it for the principal; it is empty where the principal itself did, and `IMPLIED` where
+    nobody made it.
     """
 
     principal: str

@@ -8,7 +8,7 @@ from emulator.athena.executions import Execution
 from emulator.lambdas.pool import Used
 from emulator.server import Emulator
 from emulator.states.events import Measure, measures
-from emulator.witness import Action, journal
+from emulator.witness import IMPLIED, Action, journal
 
 # Bytes that Athena counts for a statement at least.
 LEAST_SCANNED = 10_000_000
@@ -114,6 +114,12 @@ class Recorder:
         figures.states = dict(measures.states)
         figures.events = measures.events
         figures.used = self._emulator.host.used()[before.used :]
-        figures.actions = Counter({action: count for action, count in since.items() if action.principal != "person"})
+        figures.actions = Counter(
+            {
+                action: count
+                for action, count in since.items()
+                if action.principal != "person" and action.via != IMPLIED
+            }
+        )
         figures.queries = [query for query in self._emulator.queries.all() if query.id not in before.queries]
         figures.statements = 0 if statements is None else len(statements.all()) - before.statements

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from emulator.witness import Action
+from emulator.witness import IMPLIED, Action
 from world.stack import ACCOUNT, REGION, Stack
 
 # Granted, not used in these journeys, and right: why, by who has it and the action.
@@ -106,7 +106,9 @@ def compare(stack: Stack, grants: dict[str, list[Grant]], used: Counter[Action])
         for action in sorted({grant.action for grant in mine}):
             count = sum(times for one, times in actions.items() if f"{one.service}:{one.action}" == action)
             own = sum(
-                times for one, times in actions.items() if f"{one.service}:{one.action}" == action and not one.via
+                times
+                for one, times in actions.items()
+                if f"{one.service}:{one.action}" == action and one.via in ("", IMPLIED)
             )
             by = "/".join(sorted(names.get(action, {"itself"})))
             findings.rows.append((who, action, count, by))
