@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use edge::env::Env;
 use edge::progress::Progress;
 use edge::run::Run;
+use pipeline::destination::Outcome;
 use pipeline::fault::Fault;
 use pipeline::lake::{Column, Publication};
 use pipeline::name::Name;
@@ -86,8 +87,25 @@ pub fn stood_in(destination: &str, variable: &str) -> DestinationReport {
     report(destination, "stood_in", message)
 }
 
-/// The report of a destination.
-pub fn report(destination: &str, status: &str, message: String) -> DestinationReport {
+/// The report of a destination that was published into; `moved` says how many rows were added and removed.
+pub fn told(
+    destination: &str,
+    outcome: Outcome,
+    moved: impl Fn(u64, u64) -> String,
+) -> DestinationReport {
+    let (status, message) = match outcome {
+        Outcome::Published {
+            added: 0,
+            removed: 0,
+        } => ("unchanged", String::new()),
+        Outcome::Published { added, removed } => ("published", moved(added, removed)),
+        Outcome::Before => ("published", "by an earlier try of this run".to_owned()),
+        Outcome::Behind => ("unchanged", "a later run is published there".to_owned()),
+    };
+    report(destination, status, message)
+}
+
+fn report(destination: &str, status: &str, message: String) -> DestinationReport {
     DestinationReport {
         destination: destination.to_owned(),
         status: status.to_owned(),

@@ -8,9 +8,9 @@ use edge::run::Run;
 use pipeline::fault::Fault;
 use pipeline::lake::Publication;
 use pipeline::report::DestinationReport;
-use redshift::{Outcome, Target};
+use redshift::Target;
 
-use crate::destinations::{Tables, report, stood_in};
+use crate::destinations::{Tables, stood_in, told};
 use crate::gathered::Gathered;
 
 /// What reports call it.
@@ -63,30 +63,7 @@ impl<'a> Redshift<'a> {
         let tables = Tables::of(publication)?;
         let outcomes: Vec<_> = gathered.slices.iter().map(|(outcome, _)| outcome).collect();
         let published = target.publish(&tables.each(), &outcomes).await?;
-        Ok(published.map(|outcome| Some(told(outcome))))
-    }
-}
-
-fn told(outcome: Outcome) -> DestinationReport {
-    match outcome {
-        Outcome::Published {
-            added: 0,
-            removed: 0,
-        } => report(NAME, "unchanged", String::new()),
-        Outcome::Published { added, removed } => report(
-            NAME,
-            "published",
-            format!("{added} rows came, {removed} gave way"),
-        ),
-        Outcome::Before => report(
-            NAME,
-            "published",
-            "by an earlier try of this run".to_owned(),
-        ),
-        Outcome::Behind => report(
-            NAME,
-            "unchanged",
-            "a later run is published there".to_owned(),
-        ),
+        let moved = |added, removed| format!("{added} rows came, {removed} gave way");
+        Ok(published.map(|outcome| Some(told(NAME, outcome, moved))))
     }
 }

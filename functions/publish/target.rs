@@ -7,9 +7,9 @@ use edge::run::Run;
 use pipeline::fault::Fault;
 use pipeline::lake::Publication;
 use pipeline::report::DestinationReport;
-use postgres::{Outcome, Target};
+use postgres::Target;
 
-use crate::destinations::{Tables, report, stood_in};
+use crate::destinations::{Tables, stood_in, told};
 use crate::gathered::Gathered;
 
 /// What reports call it.
@@ -69,28 +69,8 @@ impl<'a> Postgres<'a> {
         };
         let tables = Tables::of(publication)?;
         let outcomes: Vec<_> = gathered.slices.iter().map(|(outcome, _)| outcome).collect();
-        Ok(Some(
-            match target.publish(&tables.each(), &outcomes).await? {
-                Outcome::Published {
-                    added: 0,
-                    removed: 0,
-                } => report(NAME, "unchanged", String::new()),
-                Outcome::Published { added, removed } => report(
-                    NAME,
-                    "published",
-                    format!("{added} rows added, {removed} removed"),
-                ),
-                Outcome::Before => report(
-                    NAME,
-                    "published",
-                    "by an earlier try of this run".to_owned(),
-                ),
-                Outcome::Behind => report(
-                    NAME,
-                    "unchanged",
-                    "a later run is published there".to_owned(),
-                ),
-            },
-        ))
+        let outcome = target.publish(&tables.each(), &outcomes).await?;
+        let moved = |added, removed| format!("{added} rows added, {removed} removed");
+        Ok(Some(told(NAME, outcome, moved)))
     }
 }

@@ -8,4 +8,5 @@ mod target;
 
 pub use connect::Address;
 pub use database::{Answer, Database};
-pub use target::{Outcome, Target};
+pub use pipeline::destination::Outcome;
+pub use target::Target;

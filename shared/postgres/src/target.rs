@@ -3,10 +3,10 @@
 use edge::env::Env;
 use edge::run::Run;
 use pipeline::balance::{SliceOutcome, TableOutcome};
-use pipeline::destination::Postgres;
 use pipeline::destination::postgres::{
     Books, Change, Found, FoundColumn, Load, Mode, StagedTable, found_columns, found_table,
 };
+use pipeline::destination::{Outcome, Postgres};
 use pipeline::fault::Fault;
 use pipeline::lake::{Column, DataFile};
 use pipeline::name::Name;
@@ -27,22 +27,6 @@ pub struct Target<'a> {
     run: &'a Run,
     env: &'a Env,
     load: Load,
-}
-
-/// What became of the tables in a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Readers see the run's rows.
-    Published {
-        /// Rows that are new.
-        added: u64,
-        /// Rows that are gone.
-        removed: u64,
-    },
-    /// The run was published before.
-    Before,
-    /// What a later run published stays.
-    Behind,
 }
 
 impl<'a> Target<'a> {

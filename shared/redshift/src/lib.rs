@@ -13,7 +13,8 @@ mod steps;
 mod target;
 mod text;
 
-pub use target::{Outcome, Target};
+pub use pipeline::destination::Outcome;
+pub use target::Target;
 
 /// What some work came to, or an answer that it still runs.
 macro_rules! done {

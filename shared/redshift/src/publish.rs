@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use edge::progress::Progress;
 use edge::run;
 use pipeline::balance::SliceOutcome;
+use pipeline::destination::Outcome;
 use pipeline::destination::redshift::{
     BOOKS, Change, Mode, StagedTable, Switch, batches, found, names,
 };
@@ -18,7 +19,7 @@ use pipeline::sql::Relation;
 
 use crate::catalogue::{Catalogue, catalogue, counts, first};
 use crate::done;
-use crate::target::{Outcome, Target};
+use crate::target::Target;
 
 /// How many rounds one call begins.
 const ROUNDS: u32 = 3;

@@ -12,7 +12,6 @@ use pipeline::fault::Fault;
 use pipeline::lake::Column;
 use pipeline::name::Name;
 use pipeline::sql::Relation;
-use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::catalogue::{catalogue, counts};
@@ -31,23 +30,6 @@ pub struct Target<'a> {
     pub(crate) load: Load,
     /// The role that Redshift reads the bucket with.
     pub(crate) role: &'a str,
-}
-
-/// What became of the tables in a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Readers see the run's rows.
-    Published {
-        /// Rows that came.
-        added: u64,
-        /// Rows that gave way.
-        removed: u64,
-    },
-    /// The run was published before.
-    Before,
-    /// What a later run published stays.
-    Behind,
 }
 
 impl<'a> Target<'a> {

@@ -56,6 +56,23 @@ pub enum Write {
     Append,
 }
 
+/// What became of a run's tables in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Readers see the run's rows.
+    Published {
+        /// Rows that came.
+        added: u64,
+        /// Rows that gave way.
+        removed: u64,
+    },
+    /// The run was published before.
+    Before,
+    /// What a later run published stays.
+    Behind,
+}
+
 impl Destinations {
     /// All that are declared.
     pub fn each(&self) -> impl Iterator<Item = Destination<'_>> {
