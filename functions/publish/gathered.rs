@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use edge::data_check::Dropped;
 use edge::env::Env;
-use edge::run::{Run, StoredPlan, required};
+use edge::run::{Run, StoredPlan, lines, optional, required};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use futures::try_join;
 use indexmap::IndexMap;
 use pipeline::balance::{RecordCounts, RowCounts, SliceOutcome, StagedSlice};
 use pipeline::fault::Fault;
@@ -27,15 +26,7 @@ impl Gathered {
     /// Reads what every slice of the plan left; one that left nothing has failed, which is a fault where none may.
     pub async fn of(run: &Run, env: &Env) -> Result<Self, Fault> {
         let plan: StoredPlan = required(&env.objects, &run.keys.plan()).await?;
-        let list = env.objects.get(&run.keys.slices()).await?;
-        let slices = list
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| {
-                serde_json::from_slice(line)
-                    .map_err(|error| Fault::bad_data(format!("a slice is not readable: {error}")))
-            })
-            .collect::<Result<Vec<Slice>, Fault>>()?;
+        let slices: Vec<Slice> = lines(&env.objects, &run.keys.slices()).await?;
         let may_fail = plan.output.slices.tolerated_failures > 0;
         let left: Vec<_> = slices
             .iter()
@@ -188,14 +179,15 @@ async fn left_by(
     run: &Run,
     env: &Env,
 ) -> Result<Option<(SliceOutcome, StagedSlice)>, Fault> {
-    let (outcome, staged) = (run.keys.outcome(&slice.id), run.keys.staged(&slice.id));
-    if may_fail && env.objects.size(&staged).await?.is_none() {
-        return Ok(None);
-    }
-    let (outcome, staged): (SliceOutcome, StagedSlice) = try_join!(
-        required(&env.objects, &outcome),
-        required(&env.objects, &staged)
-    )?;
+    let key = run.keys.staged(&slice.id);
+    let staged: StagedSlice = match may_fail {
+        false => required(&env.objects, &key).await?,
+        true => match optional(&env.objects, &key).await? {
+            Some(staged) => staged,
+            None => return Ok(None),
+        },
+    };
+    let outcome: SliceOutcome = required(&env.objects, &run.keys.outcome(&slice.id)).await?;
     outcome.check_balance()?;
     check_staged(&outcome, &staged)?;
     for part in staged.parts.values().flatten() {
