@@ -1,7 +1,7 @@
 //! The SQL of the shipped pipelines, as each engine is given it, read by somebody else's parser of its dialect.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use edge::definitions::Definitions;
 use pipeline::definition::{ATHENA, Pipeline};
@@ -11,7 +11,6 @@ use pipeline::plan::{Period, asked_for};
 use pipeline::run::RunRequest;
 use serde_json::{Value, json};
 
-use crate::support::datasette::interpreter;
 use crate::support::house;
 
 fn statement(place: String, dialect: &str, sql: String) -> Value {
@@ -80,7 +79,7 @@ fn shipped() -> Vec<Value> {
 
 /// What the parser says of statements.
 fn said(statements: &[Value]) -> String {
-    let mut child = Command::new(interpreter())
+    let mut child = emulator::python()
         .arg(house::root().join("tests/sql/parse.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -77,7 +77,7 @@ pub fn config(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-/// The Python of the environment that `scripts/venv` makes.
+/// A command of the Python of the environment that `scripts/venv` makes.
 pub fn python() -> Command {
     #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
     let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
@@ -88,10 +88,16 @@ pub fn python() -> Command {
         python.display()
     );
     let mut command = Command::new(python);
+    // What a test leaves in the source tree, the next one would find.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+/// The root of the repository: Cargo runs tests in the folder of their package. A path that was compiled in would be
+/// that of another clone, where two share a target directory.
+pub fn root() -> PathBuf {
+    let here = std::env::current_dir().expect("a folder");
+    let mut above = here.ancestors();
+    let root = above.find(|folder| folder.join("Cargo.lock").exists());
+    root.expect("a test runs in its package").to_owned()
 }

@@ -18,8 +18,8 @@ pub enum Fate {
     Refused(u16, &'static str),
 }
 
-/// A wire to the emulator. Requests whose first line begins like `which`, or that ask for the action `which` of a
-/// service that speaks JSON, meet the fates, one after the other; all others pass.
+/// A wire to the emulator. Requests whose first line begins like `which`, that ask for the action `which` of a service
+/// that speaks JSON, or whose text there holds `which`, meet the fates, one after the other; all others pass.
 pub struct Wire {
     /// Where it listens, `http://127.0.0.1:PORT`.
     pub endpoint: String,
@@ -87,7 +87,8 @@ fn carry(
     let action = target
         .as_deref()
         .and_then(|target| target.rsplit('.').next());
-    let fate = match first.starts_with(which) || action == Some(which) {
+    let is_asked = |action| action == which || String::from_utf8_lossy(&body).contains(which);
+    let fate = match first.starts_with(which) || action.is_some_and(is_asked) {
         true => fates.lock().expect("whole").pop_front(),
         false => None,
     };

@@ -75,7 +75,7 @@ pub fn of_parquet(files: &[&str]) -> Value {
 /// Runs a statement that changes a SQLite file.
 pub fn change(database: &Path, statement: &str) {
     let program = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: print(db.execute(sys.argv[2]).rowcount)";
-    let mut command = Command::new(interpreter());
+    let mut command = emulator::python();
     let changed = output(command.args(["-c", program]).arg(database).arg(statement));
     assert_ne!(changed.trim(), "0", "{statement}");
 }
@@ -97,20 +97,7 @@ fn output(command: &mut Command) -> String {
 }
 
 fn python(script: &str) -> Command {
-    let mut command = Command::new(interpreter());
+    let mut command = emulator::python();
     command.arg(Path::new(SCRIPTS).join(script));
     command
-}
-
-/// The Python of the environment that `scripts/venv` makes.
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests alone")]
-pub fn interpreter() -> PathBuf {
-    let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
-    let python = Path::new(&venv).join("bin/python");
-    assert!(
-        python.exists(),
-        "there is no {}; run `scripts/venv`, which makes the Python environment of the tests",
-        python.display()
-    );
-    python
 }

@@ -1,20 +1,16 @@
 //! The emulator of AWS, with a bucket and a state machine in it.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-
-use super::house;
 
 /// The name of the bucket.
 pub const BUCKET: &str = "lakehead-test";
 
 /// A running emulator; it ends with this value.
 pub struct Emulator {
-    process: Child,
-    stdin: Option<ChildStdin>,
+    _running: emulator::Emulator,
     /// Where it listens.
     pub endpoint: String,
 }
@@ -45,23 +41,10 @@ print("null")
 impl Emulator {
     /// Starts one.
     pub fn start() -> Self {
-        let mut process = Command::new(python())
-            .arg(house::root().join("tests/cloud/serve.py"))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the emulator starts");
-        let stdin = process.stdin.take();
-        let mut line = String::new();
-        let said = process.stdout.take().expect("piped");
-        let read = BufReader::new(said).read_line(&mut line);
-        read.expect("it says where it listens");
-        let said: Value = serde_json::from_str(&line).expect("a line of JSON");
-        let endpoint = said["endpoint"].as_str().expect("an endpoint").to_owned();
+        let running = emulator::Emulator::start();
+        let endpoint = running.endpoint.clone();
         Emulator {
-            process,
-            stdin,
+            _running: running,
             endpoint,
         }
     }
@@ -92,7 +75,7 @@ impl Emulator {
     fn python(&self, script: &str, arguments: &[&str], input: &str) -> Value {
         use std::io::Write;
 
-        let mut command = Command::new(python());
+        let mut command = emulator::python();
         command.args(["-c", script]).args(arguments);
         self.reached_by(&mut command);
         let mut child = command
@@ -107,18 +90,4 @@ impl Emulator {
         assert!(output.status.success());
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // It ends when its standard input is closed.
-        drop(self.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn python() -> std::path::PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
-    let venv = std::env::var_os("LAKEHEAD_VENV").unwrap_or_else(|| ".venv".into());
-    house::root().join(venv).join("bin/python")
 }

@@ -22,25 +22,12 @@ use pipeline::source::SourceDefinition;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
 /// Runs a script beside the servers with the Python of the test environment.
 fn python(script: &str) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "where scripts/venv put it")]
-    let venv = std::env::var_os("LAKEHEAD_VENV").map_or(PathBuf::from(".venv"), PathBuf::from);
-    let root = Path::new(ROOT);
-    let interpreter = root.join(venv).join("bin/python");
-    assert!(
-        interpreter.exists(),
-        "{} is not there; run scripts/venv",
-        interpreter.display()
-    );
-    let mut command = Command::new(interpreter);
-    // What a test leaves in the source tree, the next one would find.
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut command = emulator::python();
     // Others' libraries warn of their own future.
     command.args(["-W", "ignore"]);
-    command.arg(root.join("tests/auth").join(script));
+    command.arg(emulator::root().join("tests/auth").join(script));
     command
 }
 

@@ -1,7 +1,5 @@
 //! The shipped pipeline `gins` in Redshift: its tables as the definition says, and its report.
 
-use std::path::PathBuf;
-
 use edge::definitions::Definitions;
 use serde_json::{Map, Value, json};
 
@@ -78,7 +76,7 @@ fn countries(csv: &str) -> String {
 #[tokio::test]
 async fn its_tables_and_its_report_are_made_there() {
     let place = Place::on_aws().await;
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
+    let folder = emulator::root().join("pipelines");
     let bundle = Definitions::below(&folder).load("gins").expect("gins");
     let page = countries(&bundle.files["reference/countries.csv"]);
     let pages = [("products", products()), ("countries", page)];

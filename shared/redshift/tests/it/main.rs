@@ -9,4 +9,3 @@ mod place;
 mod postgres;
 mod publish;
 mod values;
-mod wire;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use edge::progress::{Progress, Started};
+use emulator::{Fate, Wire};
 use pipeline::fault::Kind;
 use redshift::Outcome;
 
 use crate::place::{self, Begun, CALLS, ONE, Place, call};
-use crate::wire::Wire;
 
 #[tokio::test]
 async fn a_publish_whose_answers_are_lost_is_done_once() {
@@ -18,11 +18,11 @@ async fn a_publish_whose_answers_are_lost_is_done_once() {
         .begin("r1", 1, &append, r#"[{"id": 1, "v": 1}]"#)
         .await;
     // The transaction is done, and every answer to its start is lost, as often as the client asks for it.
-    let wire = Wire::to(&place.emulator.endpoint, "GETDATE()", 3);
+    let wire = Wire::to(&place.emulator, "GETDATE()", &[Fate::Unanswered; 3]);
     let env = place.by(&wire.endpoint);
     let fault = place::publish(&env, &begun).await.expect_err("unanswered");
     assert_eq!(fault.kind, Kind::Transient, "{fault}");
-    assert_eq!(wire.lost.load(SeqCst), 3);
+    assert!(wire.is_used_up(), "three answers were lost");
     // The next call names the same token, and is told of the same transaction.
     let outcome = place::publish(&env, &begun).await;
     assert_eq!(outcome.map(|outcome| outcome == Outcome::Before), Ok(false));
