@@ -83,6 +83,13 @@ fn tables(out: &mut String, report: &RunReport) {
         );
     }
     for (key, table) in &report.tables {
+        if !table.kept_windows.is_empty() {
+            let windows = table.kept_windows.join(", ");
+            let _ = writeln!(
+                out,
+                "    {key}: rows not published, as others are there that they may not replace: {windows}"
+            );
+        }
         let notes = [
             ("left out", &table.filters),
             ("set aside", &table.rejects),

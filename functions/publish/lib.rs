@@ -6,14 +6,13 @@
 
 use edge::engine::{Engine, Work};
 use edge::env::Env;
-use edge::lake::Published;
 use edge::ledger::Ledger;
 use edge::progress::Progress;
 use edge::run::{self, Run};
 use pipeline::fault::Fault;
 use pipeline::lake::Publication;
 use pipeline::ledger::WindowEvent;
-use pipeline::report::{DestinationReport, Manifest};
+use pipeline::report::Manifest;
 use pipeline::run::{PublishInput, PublishOutput, PublishStatus, SkippableStep};
 use step::Step;
 
@@ -26,10 +25,12 @@ mod in_redshift;
 mod metrics;
 mod publication;
 mod record;
+mod switched;
 mod target;
 
 use destinations::Destinations;
 use gathered::Gathered;
+use switched::Switched;
 
 /// The step.
 pub struct Publish;
@@ -77,15 +78,16 @@ async fn publish(run: &Run, env: &Env) -> Result<Progress<PublishStatus>, Fault>
         return Err(fault);
     }
     let switched = switch(run, &gathered, &publication, &destinations, env).await?;
-    let (status, reports) = match switched {
+    let switched = match switched {
         Progress::Done(switched) => switched,
         Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
     };
+    let status = switched.status;
     if status != PublishStatus::Skipped {
         note(run, &WindowEvent::Published(gathered.rows()), env).await?;
         bookmarks::advance(run, &gathered, env).await?;
     }
-    record::store_published(run, &gathered, status, &checked, reports, env).await?;
+    record::store_published(run, &gathered, switched, &checked, env).await?;
     metrics::tell(run, status, &gathered, env);
     Ok(Progress::Done(status))
 }
@@ -124,41 +126,17 @@ async fn switch(
     publication: &Publication,
     destinations: &Destinations<'_>,
     env: &Env,
-) -> Result<Progress<(PublishStatus, Vec<DestinationReport>)>, Fault> {
+) -> Result<Progress<Switched>, Fault> {
     if run.request.skip.contains(&SkippableStep::Publish) {
-        return Ok(Progress::Done((PublishStatus::Skipped, Vec::new())));
+        return Ok(Progress::Done(Switched::to(PublishStatus::Skipped)));
     }
     let elsewhere = match destinations.publish(gathered, publication).await? {
         Progress::Done(reports) => reports,
         Progress::Running { wait_seconds } => return Ok(Progress::Running { wait_seconds }),
     };
-    let in_lake = match env.lake.publish(publication).await? {
-        Published::Published { .. } => PublishStatus::Published,
-        Published::Unchanged { .. } => PublishStatus::Unchanged,
-    };
+    let in_lake = env.lake.publish(publication).await?;
     // Also when nothing changed: what an earlier run published may not be shown to all readers yet.
     let work = env.work(&run.reference);
     let shown = env.engine()?.show(&work, &publication.database).await?;
-    Ok(shown.map(|()| reported(in_lake, elsewhere)))
-}
-
-/// What became of all destinations together, and of each.
-fn reported(
-    in_lake: PublishStatus,
-    elsewhere: Vec<DestinationReport>,
-) -> (PublishStatus, Vec<DestinationReport>) {
-    // Of the one destination that every pipeline has, the run's status says all.
-    if elsewhere.is_empty() {
-        return (in_lake, elsewhere);
-    }
-    let status = match elsewhere.iter().any(destinations::has_changed) {
-        true => PublishStatus::Published,
-        false => in_lake,
-    };
-    let lake = DestinationReport {
-        destination: "lake".to_owned(),
-        status: in_lake.name().to_owned(),
-        message: String::new(),
-    };
-    (status, std::iter::once(lake).chain(elsewhere).collect())
+    Ok(shown.map(|()| Switched::of(&in_lake, elsewhere)))
 }

@@ -6,13 +6,12 @@ use indexmap::IndexMap;
 use pipeline::balance::RowCounts;
 use pipeline::data_check::CheckResult;
 use pipeline::fault::Fault;
-use pipeline::report::{
-    DestinationReport, Manifest, RequestReport, ResourceReport, TableReport, WindowReport,
-};
+use pipeline::report::{Manifest, RequestReport, ResourceReport, TableReport, WindowReport};
 use pipeline::run::PublishStatus;
 
 use crate::checked::Checked;
 use crate::gathered::Gathered;
+use crate::switched::Switched;
 
 /// Stores the record of a run that came as far as being counted, or checked, and no further.
 pub async fn store_failed(
@@ -22,26 +21,19 @@ pub async fn store_failed(
     env: &Env,
 ) -> Result<(), Fault> {
     let checked = Checked::of(checks);
-    store_published(
-        run,
-        gathered,
-        PublishStatus::Failed,
-        &checked,
-        Vec::new(),
-        env,
-    )
-    .await
+    let switched = Switched::to(PublishStatus::Failed);
+    store_published(run, gathered, switched, &checked, env).await
 }
 
 /// Stores the record of a run with what became of each destination.
 pub async fn store_published(
     run: &Run,
     gathered: &Gathered,
-    status: PublishStatus,
+    mut switched: Switched,
     checked: &Checked,
-    destinations: Vec<DestinationReport>,
     env: &Env,
 ) -> Result<(), Fault> {
+    let status = switched.status;
     let database = run.pipeline.definition.database();
     let tables = gathered.tables().into_iter();
     let manifest = Manifest {
@@ -50,13 +42,17 @@ pub async fn store_published(
         status,
         windows: windows(run, status),
         tables: tables
-            .map(|(name, rows)| (name.to_string(), table(database, rows)))
+            .map(|(name, rows)| {
+                let name = name.to_string();
+                let kept_windows = switched.kept_windows.remove(&name).unwrap_or_default();
+                (name, table(database, rows, kept_windows))
+            })
             .collect(),
         requests: requests(gathered),
         resources: resources(gathered),
         checks: checked.results.clone(),
         read_bytes: checked.read_bytes,
-        destinations,
+        destinations: switched.destinations,
         fault: None,
     };
     run::store(&env.objects, &run.keys.manifest(), &manifest).await
@@ -74,7 +70,7 @@ pub fn windows(run: &Run, status: PublishStatus) -> Vec<WindowReport> {
         .collect()
 }
 
-fn table(database: &str, rows: RowCounts) -> TableReport {
+fn table(database: &str, rows: RowCounts, kept_windows: Vec<String>) -> TableReport {
     TableReport {
         database: database.to_owned(),
         rows: rows.kept,
@@ -85,8 +81,8 @@ fn table(database: &str, rows: RowCounts) -> TableReport {
         rejects: rows.rejected,
         nulled: rows.nulled,
         unmatched: rows.unmatched,
-        derived: false,
-        period_of: None,
+        kept_windows,
+        ..TableReport::default()
     }
 }
 

@@ -214,3 +214,47 @@ fn missed_days_are_made_up_for_and_the_days_before_looked_back_at() {
         "{report:#}"
     );
 }
+
+/// A table that is one whole, as of the last day that was read.
+const WHOLE: &str = r#"
+version: 1
+description: What is there on a day.
+parameters: { base_url: { description: Where. } }
+schedule: { cron: "0 5 * * ? *", window: day }
+source: { base_url: "{base_url}", rate: { requests: 100 } }
+resources: { stock: { path: /stock } }
+tables:
+  stock: { from: stock, columns: { id: { from: $.id, type: int32 } } }
+destinations: { lake: { database: stock } }
+"#;
+
+#[test]
+fn a_day_read_after_a_later_one_leaves_a_whole_table_as_it_is_and_says_so() {
+    let world = World::new();
+    let source = Api::start(|_| Response::json(r#"[{"id": 1}]"#));
+    let run = |text: &str, day: &str| {
+        let pipelines = written(&world, "stock", text);
+        let asked = ["--pipelines", &pipelines, "--as-of", day];
+        world.run("stock", &source.base_url(), &asked)
+    };
+    let (_, report) = run(WHOLE, "2026-11-02");
+    assert_eq!(report["status"], "published");
+    let before = world.lakehead(&["tables", "--format", "json"]).json();
+    // The earlier day has other rows and, as the definition has been changed, another column.
+    let changed = WHOLE.replace(
+        "columns: {",
+        "columns: { two: { value: two, type: string },",
+    );
+    let (ended, report) = run(&changed, "2026-11-01");
+    assert_eq!(ended.code, Some(0), "{report:#}");
+    assert_eq!(report["status"], "unchanged");
+    assert_eq!(report["tables"]["stock"]["kept_windows"], json!(["all"]));
+    let after = world.lakehead(&["tables", "--format", "json"]).json();
+    assert_eq!(after, before);
+    // A later day has its turn.
+    let (_, report) = run(&changed, "2026-11-03");
+    assert_eq!(report["status"], "published");
+    assert_eq!(report["tables"]["stock"].get("kept_windows"), None);
+    let rows = world.query("SELECT * FROM stock.stock");
+    assert_eq!(rows, json!([{"two": "two", "id": 1}]));
+}

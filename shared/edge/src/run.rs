@@ -157,7 +157,7 @@ impl Run {
         Ok(Order {
             as_of: match windowed {
                 true => newest.window.order(),
-                false => self.started_at.to_string(),
+                false => Order::moment(self.started_at),
             },
             generation: plan.generation,
         })

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -53,7 +54,8 @@ pub struct DataFile {
 /// at the same window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Order {
-    /// The moment that the rows are as of, in ISO 8601; empty where runs know none.
+    /// The moment that the rows are as of, in ISO 8601; empty where runs know none. It is compared as text: see
+    /// [`Order::moment`].
     pub as_of: String,
     /// The attempt.
     pub generation: u64,
@@ -168,6 +170,14 @@ pub struct Pointer {
 /// How many earlier states a pointer keeps.
 pub const EARLIER_STATES: usize = 10;
 
+impl Order {
+    /// A moment as a text that is greater than that of every earlier one.
+    pub fn moment(moment: Timestamp) -> String {
+        // As many digits always: of `05Z` and `05.1Z`, the earlier one would be the greater text.
+        format!("{moment:.6}")
+    }
+}
+
 impl DataFile {
     /// The key of a part of a run: the same bytes have the same key, others have another.
     pub fn key(relation: &Relation, run: &str, part: &str, sha256: &str) -> String {
@@ -194,12 +204,19 @@ pub fn run_of(key: &str) -> Option<&str> {
 
 impl Version {
     /// The version that publishing `staged` leads to from the `current` one; nothing is lost that the write
-    /// disposition does not give up, and a run that is behind another of the same window is refused.
+    /// disposition does not give up, and a run that is behind another of the same window is refused. A table that
+    /// is one whole stays as it is, columns and all, where its rows are as of a later moment.
     pub fn next(
         current: Option<&Version>,
         publication: &Publication,
         staged: &StagedTable,
     ) -> Result<Version, Fault> {
+        if let Some(current) = current
+            && staged.write == Write::Replace
+            && current.is_as_of_later(publication)
+        {
+            return Ok(current.clone());
+        }
         let contents = current.map_or_else(Vec::new, |version| version.contents.clone());
         let mut version = Version {
             format: FORMAT,
@@ -227,6 +244,11 @@ impl Version {
             }
         }
         left
+    }
+
+    fn is_as_of_later(&self, publication: &Publication) -> bool {
+        let mut contents = self.contents.iter();
+        contents.any(|content| content.order.as_of > publication.order.as_of)
     }
 
     fn computed_fingerprint(&self) -> String {
@@ -288,10 +310,6 @@ fn next_contents(
     publication: &Publication,
     staged: &StagedTable,
 ) -> Result<Vec<Content>, Fault> {
-    let is_later = |content: &Content| content.order.as_of > publication.order.as_of;
-    if staged.write == Write::Replace && contents.iter().any(is_later) {
-        return Ok(contents);
-    }
     refuse_if_behind(&contents, publication, staged)?;
     if staged.write == Write::Replace {
         contents.clear();
@@ -580,9 +598,14 @@ mod tests {
         ] {
             let first = staged(write, &[(Some("1"), &["a"])]);
             let first = Version::next(None, &publication("r1", "d2", 2), &first).expect("first");
-            let staged = staged(write, &[(Some(window), &["x"])]);
+            let mut staged = staged(write, &[(Some(window), &["x"])]);
+            // Columns go with the rows.
+            staged.description = Some("of other columns".to_owned());
             let publication = publication("r2", order.0, order.1);
             let next = Version::next(Some(&first), &publication, &staged);
+            if outcome == "kept" {
+                assert_eq!(next.as_ref().ok(), Some(&first));
+            }
             let shown = next.map(|next| (shown(&next), next.kept_windows(&staged).len()));
             let expected = match outcome {
                 "refused" => None,
@@ -592,6 +615,27 @@ mod tests {
             };
             assert_eq!(shown.ok(), expected, "{write:?} {window} {order:?}");
         }
+    }
+
+    #[test]
+    fn a_later_moment_is_a_greater_text() {
+        let seconds = [
+            "05Z",
+            "05.1Z",
+            "05.12Z",
+            "05.123Z",
+            "05.9Z",
+            "06Z",
+            "06.000001Z",
+        ];
+        let moments = seconds.map(|second| {
+            let moment = format!("2026-11-28T07:33:{second}").parse();
+            Order::moment(moment.expect("a moment"))
+        });
+        assert!(
+            moments.is_sorted_by(|one, other| one < other),
+            "{moments:?}"
+        );
     }
 
     #[test]

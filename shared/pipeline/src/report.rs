@@ -84,6 +84,10 @@ pub struct TableReport {
     /// Look-ups that found nothing, by column.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub unmatched: IndexMap<String, u64>,
+    /// Windows whose rows were not published: readers of the lake see what was there, of a later run or of one that
+    /// is not to be replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_windows: Vec<String>,
     /// Whether a model makes it instead of the source.
     #[serde(default, skip_serializing_if = "is_false")]
     pub derived: bool,
