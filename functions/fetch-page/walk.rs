@@ -96,18 +96,20 @@ impl Walk {
                 answer,
                 request,
                 records,
+                outline,
                 ..
             }) => {
                 let resource = &self.asker.resource;
-                let turn = self
-                    .asker
-                    .session
-                    .turn(resource, &self.values, token, &answer)?;
+                let turn =
+                    self.asker
+                        .session
+                        .turn(resource, &self.values, token, &answer, outline)?;
                 Ok(Page::Fetched {
                     answer,
                     request,
                     records,
                     next: turn.next,
+                    outline: turn.outline,
                 })
             }
             Err(fault) if !matches!(fault.kind, Kind::Transient | Kind::RateLimited) => {

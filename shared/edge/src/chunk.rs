@@ -1,11 +1,11 @@
 //! Raw chunks: the source's answers exactly as received, many small ones in one compressed object.
 //!
-//! A chunk is a zstd file. It begins with a skippable frame that holds a JSON header (what the chunk holds and
+//! A chunk is a zstd file of several frames. It begins with a skippable frame that holds a JSON header (what the chunk holds and
 //! the token of the next page), so the chunk and the bookmark are stored in one write and the header is read
 //! without decompressing. The content is, for each answer, one line of JSON and then the body and a line feed.
 //! Any zstd tool shows it. (Skippable frames: RFC 8878 §3.1.2.) Content that is gzip instead (RFC 1952) is read as well.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use pipeline::fault::Fault;
@@ -13,6 +13,7 @@ use pipeline::for_each::Parent;
 use pipeline::run::Fetched;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zstd::bulk::Compressor;
 
 use crate::objects::Objects;
 
@@ -48,35 +49,62 @@ pub struct Entry {
     pub bytes: usize,
 }
 
+/// What is compressed at once, into a frame of its own: a piece that lies in memory as one takes less time than the same
+/// bytes one after the other.
+const FRAME: usize = 1 << 20;
+
 /// Collects answers into a chunk, in memory: a chunk is bounded by what one call may fetch.
 pub struct ChunkWriter {
-    encoder: zstd::Encoder<'static, Vec<u8>>,
+    compressor: Compressor<'static>,
+    /// Frame after frame.
+    frames: Vec<u8>,
+    /// What is in no frame yet.
+    rest: Vec<u8>,
 }
 
 impl ChunkWriter {
     /// An empty chunk.
     pub fn new() -> io::Result<Self> {
-        let encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
-        Ok(ChunkWriter { encoder })
+        Ok(ChunkWriter {
+            compressor: Compressor::new(LEVEL)?,
+            frames: Vec::new(),
+            rest: Vec::new(),
+        })
     }
 
     /// Adds an answer.
     pub fn push(&mut self, entry: &Entry, body: &[u8]) -> io::Result<()> {
-        serde_json::to_writer(&mut self.encoder, entry)?;
-        self.encoder.write_all(b"\n")?;
-        self.encoder.write_all(body)?;
-        self.encoder.write_all(b"\n")
+        serde_json::to_writer(&mut self.rest, entry)?;
+        self.rest.push(b'\n');
+        if body.len() < FRAME {
+            self.rest.extend_from_slice(body);
+        } else {
+            self.close_frame()?;
+            self.frames.extend(self.compressor.compress(body)?);
+        }
+        // An answer never ends with a frame but the last, so that a chunk that is cut between two is seen to be.
+        if self.rest.len() >= FRAME {
+            self.close_frame()?;
+        }
+        self.rest.push(b'\n');
+        Ok(())
+    }
+
+    fn close_frame(&mut self) -> io::Result<()> {
+        self.frames.extend(self.compressor.compress(&self.rest)?);
+        self.rest.clear();
+        Ok(())
     }
 
     /// The chunk's bytes.
-    pub fn finish(self, header: &ChunkHeader) -> io::Result<Vec<u8>> {
+    pub fn finish(mut self, header: &ChunkHeader) -> io::Result<Vec<u8>> {
+        self.close_frame()?;
         let header = serde_json::to_vec(header)?;
-        let content = self.encoder.finish()?;
-        let mut chunk = Vec::with_capacity(8 + header.len() + content.len());
+        let mut chunk = Vec::with_capacity(8 + header.len() + self.frames.len());
         chunk.extend_from_slice(&SKIPPABLE.to_le_bytes());
         chunk.extend_from_slice(&(header.len() as u32).to_le_bytes());
         chunk.extend_from_slice(&header);
-        chunk.extend_from_slice(&content);
+        chunk.extend_from_slice(&self.frames);
         Ok(chunk)
     }
 }
@@ -173,6 +201,8 @@ fn broken(what: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use serde_json::json;
 
     use super::*;
@@ -267,12 +297,43 @@ mod tests {
     #[test]
     fn a_chunk_cut_anywhere_is_an_error_and_never_a_short_chunk() {
         for (_, bytes) in [chunk(), gzip_chunk()] {
-            no_cut_is_read(&bytes);
+            no_cut_is_read(&bytes, 0..bytes.len());
         }
     }
 
-    fn no_cut_is_read(bytes: &[u8]) {
-        for cut in 0..bytes.len() {
+    #[test]
+    fn large_answers_are_read_as_they_were_and_no_cut_between_frames_is() {
+        let mut writer = ChunkWriter::new().expect("writer");
+        let bodies: Vec<Vec<u8>> = [FRAME, 3, FRAME / 2, FRAME / 2, 0, 3 * FRAME, FRAME - 1]
+            .into_iter()
+            .map(|length| (0..length).map(|at| (at / 7) as u8).collect())
+            .collect();
+        for (page, body) in bodies.iter().enumerate() {
+            let entry = entry(page as u64, body.len());
+            writer.push(&entry, body).expect("push");
+        }
+        let (header, _) = chunk();
+        let bytes = writer.finish(&header).expect("finish");
+        let (_, mut reader) =
+            ChunkReader::open(Box::new(io::Cursor::new(bytes.clone()))).expect("open");
+        let mut body = Vec::new();
+        for expected in &bodies {
+            assert!(reader.next(&mut body).expect("an answer").is_some());
+            assert!(body == *expected, "{} bytes", expected.len());
+        }
+        assert_eq!(reader.next(&mut body).expect("end"), None);
+        let mut ends = vec![(header_bytes(&bytes).expect("a header") + FRAME_BYTES) as usize];
+        while let Some(last) = ends.last().copied().filter(|last| *last < bytes.len()) {
+            let frame = zstd::zstd_safe::find_frame_compressed_size(&bytes[last..]);
+            ends.push(last + frame.expect("a frame"));
+        }
+        assert_eq!(ends.pop(), Some(bytes.len()));
+        assert_eq!(ends.len(), 7);
+        no_cut_is_read(&bytes, ends);
+    }
+
+    fn no_cut_is_read(bytes: &[u8], cuts: impl IntoIterator<Item = usize>) {
+        for cut in cuts {
             let read = || -> io::Result<usize> {
                 let cut = io::Cursor::new(bytes[..cut].to_vec());
                 let (_, mut reader) = ChunkReader::open(Box::new(cut))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pipeline::fault::{Fault, Kind};
 use pipeline::number::Values;
-use pipeline::paginate::{Next, PageToken};
+use pipeline::paginate::{Next, Outline, PageToken};
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
 use pipeline::source::Turn;
@@ -24,6 +24,8 @@ pub enum Page {
         records: u64,
         /// What follows it.
         next: Next,
+        /// Where the large values of its body end.
+        outline: Outline,
     },
     /// The source says that there is no such thing; nothing follows.
     Missing,
@@ -67,6 +69,7 @@ impl Session {
                     Ok(Some(Turn {
                         records: 0,
                         next: Next::End,
+                        outline: Outline::default(),
                     }))
                 }
                 read => read.map(Some),
@@ -88,6 +91,7 @@ impl Session {
                 request: self.shown(&request),
                 records: 0,
                 next: Next::End,
+                outline: Outline::default(),
             },
             Sent::Wait { seconds, down } => Page::Wait { seconds, down },
             Sent::Fetched { answer, read: None } => Page::TooLarge {
@@ -101,6 +105,7 @@ impl Session {
                 request: self.shown(&request),
                 records: read.records,
                 next: read.next,
+                outline: read.outline,
             },
         })
     }
@@ -113,12 +118,13 @@ impl Session {
         values: &Values,
         token: &PageToken,
         answer: &Answer,
+        outline: Outline,
     ) -> Result<Turn, Fault> {
         let place = |fault: Fault| self.clean(fault).with("page", token.ordinal());
         let source = self.source();
         let request = source.request(resource, token, values).map_err(place)?;
         source
-            .next_again(resource, token, values, &request, answer)
+            .next_again(resource, token, values, &request, answer, outline)
             .or_else(|_| source.next(resource, token, values, &request, answer))
             .map_err(place)
     }

@@ -2,6 +2,7 @@
 
 use crate::blanks;
 use crate::lanes::Lanes;
+use crate::outline::{Outline, Outliner};
 
 /// Why bytes are not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,22 +13,18 @@ pub enum Broken {
     TooDeep,
 }
 
-/// The bytes as text, if they are one value of JSON in which no more than `most` objects and lists stand in each other.
+/// The bytes as text, and its outline, if they are one value of JSON in which no more than `most` objects and lists
+/// stand in each other.
 ///
 /// # Errors
 /// Why they are not.
-pub fn check(bytes: &[u8], most: usize) -> Result<&str, Broken> {
-    let mut reader = Reader {
-        bytes,
-        most,
-        reached: 0,
-        is_too_deep: false,
-    };
+pub fn check(bytes: &[u8], most: usize) -> Result<(&str, Outline), Broken> {
+    let mut reader = Reader::new(bytes, most);
     let whole = reader.whole();
     match (whole, simdutf8::basic::from_utf8(bytes)) {
         (None, _) if reader.is_too_deep => Err(Broken::TooDeep),
         (None, _) => Err(Broken::At(reader.reached)),
-        (Some(()), Ok(text)) => Ok(text),
+        (Some(()), Ok(text)) => Ok((text, reader.outliner.finish())),
         (Some(()), Err(_)) => {
             let valid = str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
             Err(Broken::At(valid))
@@ -38,13 +35,7 @@ pub fn check(bytes: &[u8], most: usize) -> Result<&str, Broken> {
 /// Whether the text is one value of JSON, in which no more than 128 objects and lists stand in each other.
 #[must_use]
 pub fn is_json(text: &str) -> bool {
-    let mut reader = Reader {
-        bytes: text.as_bytes(),
-        most: 128,
-        reached: 0,
-        is_too_deep: false,
-    };
-    reader.whole().is_some()
+    Reader::new(text.as_bytes(), 128).whole().is_some()
 }
 
 struct Reader<'b> {
@@ -53,6 +44,7 @@ struct Reader<'b> {
     /// The value in hand begins there.
     reached: usize,
     is_too_deep: bool,
+    outliner: Outliner,
 }
 
 /// The objects and lists that are open, one bit for each: set for a list.
@@ -88,7 +80,17 @@ impl Stack {
     }
 }
 
-impl Reader<'_> {
+impl<'b> Reader<'b> {
+    fn new(bytes: &'b [u8], most: usize) -> Self {
+        Reader {
+            bytes,
+            most,
+            reached: 0,
+            is_too_deep: false,
+            outliner: Outliner::default(),
+        }
+    }
+
     fn whole(&mut self) -> Option<()> {
         let end = self.value(blanks(self.bytes, 0))?;
         self.reached = blanks(self.bytes, end);
@@ -111,6 +113,7 @@ impl Reader<'_> {
                     // The closing bracket is two behind the opening one.
                     let inner = blanks(bytes, at + 1);
                     if bytes.get(inner) != Some(&(first + 2)) {
+                        self.outliner.open(open.depth, at);
                         self.reached = inner;
                         at = if is_list { inner } else { key(bytes, inner)? };
                         continue;
@@ -132,14 +135,19 @@ impl Reader<'_> {
                 self.reached = at;
                 match (bytes.get(at)?, open.is_list()) {
                     (b',', true) => {
+                        self.outliner.comma(open.depth);
                         at = blanks(bytes, at + 1);
                         break;
                     }
                     (b',', false) => {
+                        self.outliner.comma(open.depth);
                         at = key(bytes, blanks(bytes, at + 1))?;
                         break;
                     }
-                    (b']', true) | (b'}', false) => open.pop(),
+                    (b']', true) | (b'}', false) => {
+                        self.outliner.close(open.depth, at + 1);
+                        open.pop();
+                    }
                     _ => return None,
                 }
                 at += 1;
@@ -274,13 +282,17 @@ mod tests {
         assert!(is_json(&deep(128)) && !is_json(&deep(129)));
         for depth in [1, 63, 64, 65, 128, 129, 1000, 200_000] {
             let text = deep(depth);
-            assert_eq!(check(text.as_bytes(), depth), Ok(&*text));
-            assert_eq!(check(text.as_bytes(), depth - 1), Err(Broken::TooDeep));
+            let checked = check(text.as_bytes(), depth).map(|(text, _)| text);
+            assert_eq!(checked, Ok(&*text));
+            assert_eq!(
+                check(text.as_bytes(), depth - 1).map(drop),
+                Err(Broken::TooDeep)
+            );
         }
-        assert_eq!(check(b"<html>", 9), Err(Broken::At(0)));
-        assert_eq!(check(b"[1, 2", 9), Err(Broken::At(5)));
-        assert_eq!(check(b"[1, \"\xff\"]", 9), Err(Broken::At(5)));
-        assert_eq!(check(b"[{\"a\":[0]}", 9), Err(Broken::At(10)));
+        assert_eq!(check(b"<html>", 9).map(drop), Err(Broken::At(0)));
+        assert_eq!(check(b"[1, 2", 9).map(drop), Err(Broken::At(5)));
+        assert_eq!(check(b"[1, \"\xff\"]", 9).map(drop), Err(Broken::At(5)));
+        assert_eq!(check(b"[{\"a\":[0]}", 9).map(drop), Err(Broken::At(10)));
     }
 
     proptest! {

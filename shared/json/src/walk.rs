@@ -1,9 +1,10 @@
 //! Steps into JSON that was checked: to the value at a path, over the elements of a list.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::skip::container;
-use crate::{Lanes, blanks, unescape};
+use crate::{Lanes, Outline, blanks, unescape};
 
 /// One step into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,67 +18,108 @@ pub enum Step<'s> {
 /// What the steps lead to; none where they lead to nothing. Of a key that occurs twice the last one counts.
 #[must_use]
 pub fn find<'j, 's>(json: &'j str, steps: impl IntoIterator<Item = Step<'s>>) -> Option<&'j str> {
-    let start = blanks(json.as_bytes(), 0);
-    let whole = json.get(start..)?.trim_end_matches([' ', '\n', '\t', '\r']);
-    steps.into_iter().try_fold(whole, |json, step| match step {
-        Step::Key(wanted) => member(json, wanted),
-        Step::Index(wanted) => elements(json).nth(wanted),
-    })
+    json.get(Outline::default().find(json, steps)?)
 }
 
 /// The elements of a list; none for all else.
 pub fn elements(json: &str) -> impl Iterator<Item = &str> {
-    let bytes = json.as_bytes();
-    let start = blanks(bytes, 0);
-    let mut next = (bytes.get(start) == Some(&b'['))
-        .then(|| blanks(bytes, start + 1))
-        .filter(|first| bytes.get(*first) != Some(&b']'));
-    std::iter::from_fn(move || {
-        let start = next.take()?;
-        let end = end(bytes, start)?;
-        let comma = blanks(bytes, end);
-        if bytes.get(comma) == Some(&b',') {
-            next = Some(blanks(bytes, comma + 1));
-        }
-        json.get(start..end)
-    })
+    let whole = blanks(json.as_bytes(), 0)..json.len();
+    let elements = Elements::of(json, whole, const { &Outline::EMPTY });
+    elements.filter_map(|element| json.get(element))
 }
 
-fn member<'j>(json: &'j str, wanted: &str) -> Option<&'j str> {
-    let bytes = json.as_bytes();
-    if bytes.first() != Some(&b'{') {
-        return None;
+impl Outline {
+    /// Where what the steps lead to stands in the text that this is the outline of, as [`find`] finds it.
+    #[must_use]
+    pub fn find<'s>(
+        &self,
+        json: &str,
+        steps: impl IntoIterator<Item = Step<'s>>,
+    ) -> Option<Range<usize>> {
+        let end = json.trim_end_matches([' ', '\n', '\t', '\r']).len();
+        let start = blanks(json.as_bytes(), 0).min(end);
+        steps
+            .into_iter()
+            .try_fold(start..end, |value, step| match step {
+                Step::Key(wanted) => self.member(json, value, wanted),
+                Step::Index(wanted) => Elements::of(json, value, self).nth(wanted),
+            })
     }
-    let mut found = None;
-    let mut at = blanks(bytes, 1);
-    while bytes.get(at) == Some(&b'"') {
-        let key_end = text_end(bytes, at)?;
-        let key = json.get(at + 1..key_end - 1)?;
-        let key = match key.contains('\\') {
-            true => unescape(key).map(Cow::Owned),
-            false => Some(Cow::Borrowed(key)),
-        };
-        let start = blanks(bytes, blanks(bytes, key_end) + 1);
-        let end = end(bytes, start)?;
-        if key.is_some_and(|key| key == wanted) {
-            found = json.get(start..end);
+
+    fn member(&self, json: &str, value: Range<usize>, wanted: &str) -> Option<Range<usize>> {
+        let bytes = json.get(..value.end)?.as_bytes();
+        if bytes.get(value.start) != Some(&b'{') {
+            return None;
         }
-        at = blanks(bytes, blanks(bytes, end) + 1);
+        let mut found = None;
+        let mut at = blanks(bytes, value.start + 1);
+        while bytes.get(at) == Some(&b'"') {
+            let key_end = text_end(bytes, at)?;
+            let key = json.get(at + 1..key_end - 1)?;
+            let key = match key.contains('\\') {
+                true => unescape(key).map(Cow::Owned),
+                false => Some(Cow::Borrowed(key)),
+            };
+            let start = blanks(bytes, blanks(bytes, key_end) + 1);
+            let end = self.value_end(bytes, start)?;
+            if key.is_some_and(|key| key == wanted) {
+                found = Some(start..end);
+            }
+            at = blanks(bytes, blanks(bytes, end) + 1);
+        }
+        found
     }
-    found
+
+    /// Where the value ends that starts there.
+    fn value_end(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        match bytes.get(at)? {
+            b'{' | b'[' => {
+                let known = self.end(at).filter(|end| *end <= bytes.len());
+                known.or_else(|| container(bytes, at, usize::MAX).ok())
+            }
+            b'"' => text_end(bytes, at),
+            _ => {
+                let ends =
+                    |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\t' | b'\r');
+                let length = bytes[at..].iter().position(ends);
+                Some(length.map_or(bytes.len(), |length| at + length)).filter(|end| *end > at)
+            }
+        }
+    }
 }
 
-/// Where the value ends that starts there.
-fn end(bytes: &[u8], at: usize) -> Option<usize> {
-    match bytes.get(at)? {
-        b'{' | b'[' => container(bytes, at, usize::MAX).ok(),
-        b'"' => text_end(bytes, at),
-        _ => {
-            let ends =
-                |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\t' | b'\r');
-            let length = bytes[at..].iter().position(ends);
-            Some(length.map_or(bytes.len(), |length| at + length)).filter(|end| *end > at)
+/// Where the elements of a list stand.
+struct Elements<'j> {
+    bytes: &'j [u8],
+    outline: &'j Outline,
+    next: Option<usize>,
+}
+
+impl<'j> Elements<'j> {
+    fn of(json: &'j str, value: Range<usize>, outline: &'j Outline) -> Self {
+        let bytes = json.get(..value.end).unwrap_or_default().as_bytes();
+        let next = (bytes.get(value.start) == Some(&b'['))
+            .then(|| blanks(bytes, value.start + 1))
+            .filter(|first| bytes.get(*first) != Some(&b']'));
+        Elements {
+            bytes,
+            outline,
+            next,
         }
+    }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let start = self.next.take()?;
+        let end = self.outline.value_end(self.bytes, start)?;
+        let comma = blanks(self.bytes, end);
+        if self.bytes.get(comma) == Some(&b',') {
+            self.next = Some(blanks(self.bytes, comma + 1));
+        }
+        Some(start..end)
     }
 }
 
@@ -128,6 +170,46 @@ mod tests {
             ["1", "\"a\"", "{}"]
         );
         assert_eq!(elements("[ ]").count() + elements("{}").count(), 0);
+    }
+
+    #[test]
+    fn an_outline_changes_no_answer() {
+        let blank = " ".repeat(5000);
+        let long = format!("[{}]", vec!["[1, {\"a\": 2}]"; 900].join(" ,"));
+        let deep = format!("[[[[[{long}]]]]]");
+        let json = format!(
+            r#" {{"e": [{blank}], "o": {{{blank}}}, "one": [ {{"x": {long}, "y": 1}} ], "l": {long}, "d": {deep}, "last": 7}} "#
+        );
+        let (text, outline) = crate::check(json.as_bytes(), 99).expect("JSON");
+        let key = |key| vec![Step::Key(key)];
+        for (steps, elements) in [
+            (vec![], Some(6)),
+            (key("e"), None),
+            (key("o"), None),
+            (key("one"), Some(1)),
+            (
+                vec![Step::Key("one"), Step::Index(0), Step::Key("x")],
+                Some(900),
+            ),
+            (vec![Step::Key("one"), Step::Index(0), Step::Key("y")], None),
+            (key("l"), Some(900)),
+            (vec![Step::Key("l"), Step::Index(899), Step::Index(1)], None),
+            (key("d"), Some(1)),
+            (key("last"), None),
+            (key("nothing"), None),
+        ] {
+            let found = outline.find(text, steps.iter().copied());
+            let known = found.clone().and_then(|found| outline.elements(&found));
+            assert_eq!(known, elements, "{steps:?}");
+            let found = found.and_then(|found| text.get(found));
+            assert_eq!(found, find(&json, steps.iter().copied()), "{steps:?}");
+        }
+        // Of another text it may say anything, and does.
+        for cut in (0..json.len()).step_by(997) {
+            let cut = &json[cut..];
+            let _ = outline.find(cut, [Step::Key("last")]);
+            let _ = outline.find(cut, [Step::Index(3), Step::Key("a")]);
+        }
     }
 
     #[test]

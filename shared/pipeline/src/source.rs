@@ -14,7 +14,7 @@ use crate::for_each::{ForEach, ID, PARENT};
 use crate::header::{HeaderName, checked_value};
 use crate::name::Name;
 use crate::number::{Number, Values, fill};
-use crate::paginate::{Bounds, Facts, Next, PageToken, Position};
+use crate::paginate::{Bounds, Facts, Next, Outline, PageToken, Position};
 use crate::patience::Retry;
 use crate::problem::{Located, Location, Problems};
 use crate::rate::{Pace, Rate};
@@ -488,10 +488,11 @@ impl Source {
         let (records, form) = (&resource.records, resource.form());
         let depth = self.definition.limits.depth;
         let facts = Facts::read(answer, &request.url, records, form, depth)?;
-        self.turn(resource, token, values, &facts)
+        self.turn(resource, token, values, facts)
     }
 
-    /// What follows a page that was read before by another token's leave: its body is not checked once more.
+    /// What follows a page that was read before by another token's leave: its body is not checked once more, as its
+    /// outline is known.
     pub fn next_again(
         &self,
         resource: &ResourceDefinition,
@@ -499,10 +500,11 @@ impl Source {
         values: &Values,
         request: &Request,
         answer: &Answer,
+        outline: Outline,
     ) -> Result<Turn, Fault> {
         let (records, form) = (&resource.records, resource.form());
-        let facts = Facts::read_again(answer, &request.url, records, form)?;
-        self.turn(resource, token, values, &facts)
+        let facts = Facts::read_again(answer, outline, &request.url, records, form)?;
+        self.turn(resource, token, values, facts)
     }
 
     fn turn(
@@ -510,7 +512,7 @@ impl Source {
         resource: &ResourceDefinition,
         token: &PageToken,
         values: &Values,
-        facts: &Facts<'_>,
+        facts: Facts<'_>,
     ) -> Result<Turn, Fault> {
         let bounds = Bounds {
             base: &self.base,
@@ -519,10 +521,11 @@ impl Source {
                 .max_pages
                 .unwrap_or(self.definition.limits.max_pages),
         };
-        let next = resource.paginate.next(token, facts, values, &bounds)?;
+        let next = resource.paginate.next(token, &facts, values, &bounds)?;
         Ok(Turn {
             records: facts.records,
             next,
+            outline: facts.into_outline(),
         })
     }
 
@@ -611,6 +614,8 @@ pub struct Turn {
     pub records: u64,
     /// What follows it.
     pub next: Next,
+    /// Where the large values of its body end.
+    pub outline: Outline,
 }
 
 /// Notes what is wrong with the resources beyond their shape; `known` are the names that templates may use

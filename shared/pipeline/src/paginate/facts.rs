@@ -1,6 +1,8 @@
 //! What pagination needs to know of an answer, found by skipping over its bytes: nothing is built in memory.
 
-use json::{Broken, Step};
+use std::ops::Range;
+
+use json::{Broken, Outline, Step};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -17,6 +19,7 @@ pub struct Facts<'a> {
     pub asked: &'a Url,
     answer: &'a Answer,
     body: Option<&'a str>,
+    outline: Outline,
     found: Option<&'a str>,
 }
 
@@ -34,19 +37,22 @@ impl<'a> Facts<'a> {
         if answer.status == 204 && answer.body.is_empty() {
             return Ok(facts);
         }
-        let body = checked(&answer.body, depth)?;
+        let (body, outline) = checked(&answer.body, depth)?;
+        facts.outline = outline;
         facts.fill(body, records, form)?;
         Ok(facts)
     }
 
-    /// The same of an answer that was read before, and is not checked once more.
+    /// The same of an answer that was read before, and is not checked once more; its outline is known from then.
     pub fn read_again(
         answer: &'a Answer,
+        outline: Outline,
         asked: &'a Url,
         records: &Records,
         form: Form,
     ) -> Result<Self, Fault> {
         let mut facts = Facts::nothing(answer, asked);
+        facts.outline = outline;
         if let Some(body) = json::text(&answer.body).filter(|body| !body.is_empty()) {
             facts.fill(body, records, form)?;
         }
@@ -59,16 +65,24 @@ impl<'a> Facts<'a> {
             asked,
             answer,
             body: None,
+            outline: Outline::default(),
             found: None,
         }
     }
 
     fn fill(&mut self, body: &'a str, records: &Records, form: Form) -> Result<(), Fault> {
         self.body = Some(body);
-        let found = records_in(body, records)?;
-        self.records = count(found, records, form)?;
+        let place = place_of_records(body, &self.outline, records)?;
+        let known = self.outline.elements(&place);
+        let found = body.get(place).unwrap_or_default();
+        self.records = count(found, known, records, form)?;
         self.found = Some(found);
         Ok(())
+    }
+
+    /// Where the large values of the body end.
+    pub fn into_outline(self) -> Outline {
+        self.outline
     }
 
     /// A digest of the records; none where there are none.
@@ -79,7 +93,8 @@ impl<'a> Facts<'a> {
 
     /// The value at a path of the body, as raw JSON; none where there is nothing, not even null.
     pub fn raw_at(&self, path: &Path) -> Option<&'a str> {
-        find(self.body?, path)
+        let body = self.body?;
+        body.get(self.outline.find(body, steps(path))?)
     }
 
     /// The value at a path as a whole number, also where it is written as text.
@@ -130,12 +145,12 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 
 /// The whole body as JSON, which is checked to be complete and well formed.
 pub(crate) fn raw(body: &[u8]) -> Result<&str, Fault> {
-    checked(body, u32::MAX)
+    checked(body, u32::MAX).map(|(text, _)| text)
 }
 
 /// What is not JSON may have broken off where nothing else tells, so the same request may succeed later; what is
 /// nested too deeply will be so again.
-fn checked(body: &[u8], depth: u32) -> Result<&str, Fault> {
+fn checked(body: &[u8], depth: u32) -> Result<(&str, Outline), Fault> {
     json::check(body, depth as usize).map_err(|broken| match broken {
         Broken::TooDeep => crate::depth::too_deep(depth),
         // The position only: what stands there is nobody's business.
@@ -152,8 +167,17 @@ fn checked(body: &[u8], depth: u32) -> Result<&str, Fault> {
 
 /// The records, at the first of the candidate paths that leads to something.
 pub(crate) fn records_in<'a>(body: &'a str, records: &Records) -> Result<&'a str, Fault> {
+    let place = place_of_records(body, &Outline::default(), records)?;
+    Ok(body.get(place).unwrap_or_default())
+}
+
+fn place_of_records(
+    body: &str,
+    outline: &Outline,
+    records: &Records,
+) -> Result<Range<usize>, Fault> {
     let mut candidates = records.paths().iter();
-    let found = candidates.find_map(|path| find(body, path));
+    let found = candidates.find_map(|path| outline.find(body, steps(path)));
     found.ok_or_else(|| {
         Fault::rejected(format!(
             "the answer has nothing at {records}, where its records should be"
@@ -161,7 +185,7 @@ pub(crate) fn records_in<'a>(body: &'a str, records: &Records) -> Result<&'a str
     })
 }
 
-fn count(found: &str, records: &Records, form: Form) -> Result<u64, Fault> {
+fn count(found: &str, known: Option<usize>, records: &Records, form: Form) -> Result<u64, Fault> {
     let refused = |what: &str| {
         Fault::rejected(format!(
             "the answer has {what} at {records}, where {} should be",
@@ -169,7 +193,10 @@ fn count(found: &str, records: &Records, form: Form) -> Result<u64, Fault> {
         ))
     };
     match (found.as_bytes().first(), form) {
-        (Some(b'['), Form::List | Form::Either) => Ok(json::elements(found).count() as u64),
+        (Some(b'['), Form::List | Form::Either) => {
+            let count = known.unwrap_or_else(|| json::elements(found).count());
+            Ok(count as u64)
+        }
         (Some(b'{'), Form::Object | Form::Either) => Ok(1),
         (Some(b'n'), Form::List | Form::Either) => Ok(0),
         (Some(b'['), _) => Err(refused("a list")),
@@ -187,11 +214,14 @@ pub(crate) fn each(found: &str) -> impl Iterator<Item = &str> {
 
 /// What a path leads to.
 pub(crate) fn find<'a>(value: &'a str, path: &Path) -> Option<&'a str> {
-    let steps = path.segments().iter().map(|segment| match segment {
+    json::find(value, steps(path))
+}
+
+fn steps(path: &Path) -> impl Iterator<Item = Step<'_>> {
+    path.segments().iter().map(|segment| match segment {
         Segment::Key(key) => Step::Key(key),
         Segment::Index(index) => Step::Index(*index),
-    });
-    json::find(value, steps)
+    })
 }
 
 #[cfg(test)]

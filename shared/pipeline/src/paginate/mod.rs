@@ -19,6 +19,7 @@ use url::Url;
 
 pub use cursor::Cursor;
 pub use facts::Facts;
+pub use json::Outline;
 pub use keyset::Keyset;
 pub use next_link::NextLink;
 pub use offset::Offset;
