@@ -103,13 +103,13 @@ impl Walk {
                 let turn =
                     self.asker
                         .session
-                        .turn(resource, &self.values, token, &answer, outline)?;
+                        .turn(resource, &self.values, token, &answer, *outline)?;
                 Ok(Page::Fetched {
                     answer,
                     request,
                     records,
                     next: turn.next,
-                    outline: turn.outline,
+                    outline: Box::new(turn.outline),
                 })
             }
             Err(fault) if !matches!(fault.kind, Kind::Transient | Kind::RateLimited) => {

@@ -15,7 +15,7 @@ use pipeline::fault::{Fault, Kind};
 use pipeline::for_each::Parent;
 use pipeline::layout::RunKeys;
 use pipeline::number::Values;
-use pipeline::paginate::{Next, Outline, PageToken};
+use pipeline::paginate::{Next, PageToken};
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
 use serde::{Deserialize, Serialize};
@@ -237,7 +237,7 @@ impl From<Came<'_>> for Page {
                 request: String::new(),
                 records: 0,
                 next: next.map_or(Next::End, Next::Page),
-                outline: Outline::default(),
+                outline: Box::default(),
             },
         }
     }

@@ -25,7 +25,7 @@ pub enum Page {
         /// What follows it.
         next: Next,
         /// Where the large values of its body end.
-        outline: Outline,
+        outline: Box<Outline>,
     },
     /// The source says that there is no such thing; nothing follows.
     Missing,
@@ -91,7 +91,7 @@ impl Session {
                 request: self.shown(&request),
                 records: 0,
                 next: Next::End,
-                outline: Outline::default(),
+                outline: Box::default(),
             },
             Sent::Wait { seconds, down } => Page::Wait { seconds, down },
             Sent::Fetched { answer, read: None } => Page::TooLarge {
@@ -105,7 +105,7 @@ impl Session {
                 request: self.shown(&request),
                 records: read.records,
                 next: read.next,
-                outline: read.outline,
+                outline: Box::new(read.outline),
             },
         })
     }
