@@ -283,13 +283,7 @@ async fn finish(
     generation: u64,
     env: &Env,
 ) -> Result<PlanOutput, Fault> {
-    let mut lines = Vec::new();
-    for slice in &planned.slices {
-        serde_json::to_writer(&mut lines, slice)
-            .map_err(|error| Fault::bug(format!("a slice is no JSON: {error}")))?;
-        lines.push(b'\n');
-    }
-    env.objects.put(&run.keys.slices(), lines).await?;
+    run::store_lines(&env.objects, &run.keys.slices(), &planned.slices).await?;
     let status = match planned.slices.is_empty() {
         true => PlanStatus::NothingToDo,
         false => PlanStatus::Planned,
