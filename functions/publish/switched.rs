@@ -38,24 +38,20 @@ impl Switched {
         let kept_windows = tables
             .map(|table| (table.relation.table.clone(), table.kept_windows.clone()))
             .collect();
-        // Of the one destination that every pipeline has, the run's status says all.
-        if elsewhere.is_empty() {
-            return Switched {
-                kept_windows,
-                ..Switched::to(status)
-            };
-        }
+        let has_changed = elsewhere.iter().any(destinations::has_changed);
         let lake = DestinationReport {
             destination: "lake".to_owned(),
             status: status.name().to_owned(),
             message: String::new(),
         };
+        // Of the one destination that every pipeline has, the run's status says all.
+        let lake = (!elsewhere.is_empty()).then_some(lake);
         Switched {
-            status: match elsewhere.iter().any(destinations::has_changed) {
+            status: match has_changed {
                 true => PublishStatus::Published,
                 false => status,
             },
-            destinations: std::iter::once(lake).chain(elsewhere).collect(),
+            destinations: lake.into_iter().chain(elsewhere).collect(),
             kept_windows,
         }
     }
