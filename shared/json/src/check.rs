@@ -19,12 +19,12 @@ pub enum Broken {
 /// # Errors
 /// Why they are not.
 pub fn check(bytes: &[u8], most: usize) -> Result<(&str, Outline), Broken> {
-    let mut reader = Reader::new(bytes, most);
+    let mut reader = Reader::new(bytes, most, Outliner::default());
     let whole = reader.whole();
     match (whole, simdutf8::basic::from_utf8(bytes)) {
         (None, _) if reader.is_too_deep => Err(Broken::TooDeep),
         (None, _) => Err(Broken::At(reader.reached)),
-        (Some(()), Ok(text)) => Ok((text, reader.outliner.finish())),
+        (Some(()), Ok(text)) => Ok((text, reader.notes.finish())),
         (Some(()), Err(_)) => {
             let valid = str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
             Err(Broken::At(valid))
@@ -35,16 +35,40 @@ pub fn check(bytes: &[u8], most: usize) -> Result<(&str, Outline), Broken> {
 /// Whether the text is one value of JSON, in which no more than 128 objects and lists stand in each other.
 #[must_use]
 pub fn is_json(text: &str) -> bool {
-    Reader::new(text.as_bytes(), 128).whole().is_some()
+    Reader::new(text.as_bytes(), DEPTH, ()).whole().is_some()
 }
 
-struct Reader<'b> {
+/// The end of the value that begins at `at`, if it is JSON in which no more than 128 objects and lists stand in each other.
+#[must_use]
+pub fn end(bytes: &[u8], at: usize) -> Option<usize> {
+    Reader::new(bytes, DEPTH, ()).value(at)
+}
+
+const DEPTH: usize = 128;
+
+/// What is noted of objects and lists that are not empty, while a text is read.
+pub(crate) trait Notes {
+    /// One begins; so many are open with it.
+    fn open(&mut self, depth: usize, begin: usize);
+    /// A comma stands in the innermost one of so many.
+    fn comma(&mut self, depth: usize);
+    /// The innermost one of so many ends.
+    fn close(&mut self, depth: usize, end: usize);
+}
+
+impl Notes for () {
+    fn open(&mut self, _depth: usize, _begin: usize) {}
+    fn comma(&mut self, _depth: usize) {}
+    fn close(&mut self, _depth: usize, _end: usize) {}
+}
+
+struct Reader<'b, N> {
     bytes: &'b [u8],
     most: usize,
     /// The value in hand begins there.
     reached: usize,
     is_too_deep: bool,
-    outliner: Outliner,
+    notes: N,
 }
 
 /// The objects and lists that are open, one bit for each: set for a list.
@@ -80,14 +104,14 @@ impl Stack {
     }
 }
 
-impl<'b> Reader<'b> {
-    fn new(bytes: &'b [u8], most: usize) -> Self {
+impl<'b, N: Notes> Reader<'b, N> {
+    fn new(bytes: &'b [u8], most: usize, notes: N) -> Self {
         Reader {
             bytes,
             most,
             reached: 0,
             is_too_deep: false,
-            outliner: Outliner::default(),
+            notes,
         }
     }
 
@@ -113,7 +137,7 @@ impl<'b> Reader<'b> {
                     // The closing bracket is two behind the opening one.
                     let inner = blanks(bytes, at + 1);
                     if bytes.get(inner) != Some(&(first + 2)) {
-                        self.outliner.open(open.depth, at);
+                        self.notes.open(open.depth, at);
                         self.reached = inner;
                         at = if is_list { inner } else { key(bytes, inner)? };
                         continue;
@@ -135,17 +159,17 @@ impl<'b> Reader<'b> {
                 self.reached = at;
                 match (bytes.get(at)?, open.is_list()) {
                     (b',', true) => {
-                        self.outliner.comma(open.depth);
+                        self.notes.comma(open.depth);
                         at = blanks(bytes, at + 1);
                         break;
                     }
                     (b',', false) => {
-                        self.outliner.comma(open.depth);
+                        self.notes.comma(open.depth);
                         at = key(bytes, blanks(bytes, at + 1))?;
                         break;
                     }
                     (b']', true) | (b'}', false) => {
-                        self.outliner.close(open.depth, at + 1);
+                        self.notes.close(open.depth, at + 1);
                         open.pop();
                     }
                     _ => return None,

@@ -1,7 +1,7 @@
 //! JSON as bytes: whether it is any, where its values begin and end, what its texts stand for. Nothing is built in
 //! memory, and where one look at sixteen bytes will do, sixteen are looked at.
 //!
-//! - [`check`] reads to the letter of RFC 8259, with a bound to the depth, and notes an [`Outline`].
+//! - [`check`] reads to the letter of RFC 8259, with a bound to the depth, and notes an [`Outline`]; [`end`] reads one value so.
 //! - [`find`], [`elements`] and [`container`] step over what they do not look for: quotes and brackets are balanced, and
 //!   nothing else is seen. What they say of checked JSON is right; of other bytes they say something, and never panic.
 
@@ -13,7 +13,7 @@ mod skip;
 mod text;
 mod walk;
 
-pub use check::{Broken, check, is_json};
+pub use check::{Broken, check, end, is_json};
 pub use lanes::{Lanes, chunk};
 pub use outline::Outline;
 pub use print::fingerprint;

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::check::Notes;
+
 /// Smaller values are read over in no time.
 const LARGE: usize = 4096;
 /// Further in, values are only noted as part of those around them.
@@ -49,33 +51,32 @@ pub(crate) struct Outliner {
     large: Vec<Large>,
 }
 
-impl Outliner {
-    /// A value begins that is not empty, in which so many are open with it.
+impl Notes for Outliner {
     #[inline]
-    pub fn open(&mut self, depth: usize, begin: usize) {
+    fn open(&mut self, depth: usize, begin: usize) {
         if let Some(open) = self.open.get_mut(depth - 1) {
             *open = (begin, 0);
         }
     }
 
-    /// A comma stands in the innermost one.
     #[inline]
-    pub fn comma(&mut self, depth: usize) {
+    fn comma(&mut self, depth: usize) {
         if let Some((_, commas)) = self.open.get_mut(depth - 1) {
             *commas += 1;
         }
     }
 
-    /// The innermost one of so many ends.
     #[inline]
-    pub fn close(&mut self, depth: usize, end: usize) {
+    fn close(&mut self, depth: usize, end: usize) {
         if let Some(&(begin, commas)) = self.open.get(depth - 1)
             && end - begin >= LARGE
         {
             self.large.push(Large { begin, end, commas });
         }
     }
+}
 
+impl Outliner {
     /// The outline.
     pub fn finish(mut self) -> Outline {
         self.large.sort_unstable_by_key(|large| large.begin);

@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-/// Why bytes are not a record, and where. Small, because every value is answered with one or not.
+/// Why bytes are not a record, and where: in one word, because every value is answered with one or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bad {
-    at: u32,
-    pub reason: Reason,
-}
+pub(crate) struct Bad(u64);
 
 /// Why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +29,39 @@ pub(crate) enum Reason {
     PageTooLong,
 }
 
+/// The reasons by their number.
+const REASONS: [Reason; 18] = [
+    Reason::EndsEarly,
+    Reason::NoValue,
+    Reason::NoKey,
+    Reason::NoColon,
+    Reason::NoCommaInObject,
+    Reason::NoCommaInList,
+    Reason::NoRecords,
+    Reason::NoObject,
+    Reason::NoList,
+    Reason::PathToNothing,
+    Reason::SomethingFollows,
+    Reason::KeyTwice,
+    Reason::RecordsTwice,
+    Reason::ControlCharacter,
+    Reason::KeyEscape,
+    Reason::TooDeep,
+    Reason::ValueTooLong,
+    Reason::PageTooLong,
+];
+
 impl Bad {
     pub fn at(at: usize, reason: Reason) -> Self {
-        Bad {
-            at: at as u32,
-            reason,
-        }
+        Bad((at as u64) << 8 | reason as u64)
     }
 
     pub fn place(self) -> usize {
-        self.at as usize
+        (self.0 >> 8) as usize
+    }
+
+    pub fn reason(self) -> Reason {
+        REASONS[(self.0 & 0xff) as usize]
     }
 }
 
@@ -67,5 +87,18 @@ impl fmt::Display for Reason {
             Reason::ValueTooLong => "a value is too long",
             Reason::PageTooLong => "a page has to be smaller than 4 GiB",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_found_by_its_number() {
+        for reason in REASONS {
+            let bad = Bad::at(7, reason);
+            assert_eq!((bad.place(), bad.reason()), (7, reason));
+        }
     }
 }

@@ -63,12 +63,12 @@ impl ChunkEncoder {
 
     /// The chunk of a column's rows.
     pub fn chunk(&mut self, column: &Column, about: &ColumnDescPtr) -> Result<Chunk, ParquetError> {
-        let rows = column.valid.len();
-        let nulls = column.valid.zeros();
+        let rows = column.rows();
+        let nulls = column.nulls();
         self.page.clear();
         self.dictionary_page.clear();
         if about.max_def_level() > 0 {
-            pack::levels(column.valid.words(), rows, nulls, &mut self.page);
+            pack::levels(column.valid_words(), rows, nulls, &mut self.page);
         }
         let levels = self.page.len();
         let mut written = self.values(column, nulls, about);
@@ -87,8 +87,7 @@ impl ChunkEncoder {
             Values::Bool(bits) => {
                 let mut dense = crate::column::Bits::default();
                 column
-                    .valid
-                    .ones()
+                    .valid_rows()
                     .for_each(|row| dense.push(bits.get(row)));
                 let length = self.page.len() + dense.len().div_ceil(8);
                 dense
@@ -108,7 +107,7 @@ impl ChunkEncoder {
             Values::Float64(values) => self.doubles(column, values, nulls),
             Values::Decimal(values) => {
                 let length = about.type_length() as usize;
-                for row in column.valid.ones() {
+                for row in column.valid_rows() {
                     let bytes = values[row].to_be_bytes();
                     self.page.extend(&bytes[bytes.len() - length..]);
                 }
@@ -124,7 +123,7 @@ impl ChunkEncoder {
         let Self {
             page, dictionary, ..
         } = self;
-        if dictionary.fill(column.valid.ones(), value, TEXTS_SHARE) {
+        if dictionary.fill(column.valid_rows(), value, TEXTS_SHARE) {
             for row in &dictionary.firsts {
                 let value = value(*row as usize);
                 self.dictionary_page
@@ -142,8 +141,7 @@ impl ChunkEncoder {
         self.whole.clear();
         self.whole.extend(
             column
-                .valid
-                .ones()
+                .valid_rows()
                 .map(|row| i64::from(ends[row + 1] - ends[row])),
         );
         pack::deltas(&self.whole, true, page);
@@ -152,7 +150,7 @@ impl ChunkEncoder {
         Written {
             encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY,
             entries: None,
-            statistics: text_bounds(column.valid.ones().map(value), nulls),
+            statistics: text_bounds(column.valid_rows().map(value), nulls),
         }
     }
 
@@ -169,7 +167,7 @@ impl ChunkEncoder {
                 .extend(values.iter().map(|value| (*value).into()));
         } else {
             self.whole
-                .extend(column.valid.ones().map(|row| values[row].into()));
+                .extend(column.valid_rows().map(|row| values[row].into()));
         }
         let least = self.whole.iter().copied().min();
         let most = self.whole.iter().copied().max();
@@ -190,7 +188,7 @@ impl ChunkEncoder {
     fn doubles(&mut self, column: &Column, values: &[f64], nulls: Option<u64>) -> Written {
         self.doubles.clear();
         self.doubles
-            .extend(column.valid.ones().map(|row| values[row]));
+            .extend(column.valid_rows().map(|row| values[row]));
         // Which of the two zeros is the smaller one is not agreed on, so the bounds take in both.
         let least = self.doubles.iter().copied().reduce(f64::min);
         let most = self.doubles.iter().copied().reduce(f64::max);

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use pipeline::table::column::{Bound, ColumnDefinition, Range};
 use pipeline::table::column_type::ColumnType;
+use pipeline::table::time::TimeFormat;
 
-use crate::found::Kind;
 use crate::misfit::Misfit;
 use crate::number::{self, NoNumber};
 use crate::time::Clock;
-use crate::{usual, value};
+use crate::usual;
 use json::chunk;
 use json::is_json;
 
@@ -34,10 +34,10 @@ pub(crate) struct Column {
     kind: ColumnType,
     range: Option<Range>,
     clock: Clock,
-    usual: Usual,
+    /// What it takes without detours.
+    pub usual: Usual,
     pub values: Values,
-    /// Which rows have a value.
-    pub valid: Bits,
+    nulls: Nulls,
 }
 
 /// The values of all rows; where a row has none, anything.
@@ -58,30 +58,36 @@ pub(crate) enum Values {
 }
 
 /// What a column takes without detours.
-#[derive(Debug, Clone, Copy)]
-enum Usual {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usual {
     Text,
     Timestamp,
     Date,
-    Number,
-    Decimal { precision: u8, scale: u8 },
+    /// Whole numbers of 64 bits.
+    Whole,
+    Double,
+    /// Decimals that a whole number of 64 bits holds.
+    Decimal,
+    Truth,
+    Json,
     Nothing,
 }
 
 impl Usual {
-    fn of(definition: &ColumnDefinition, clock: &Clock) -> Self {
+    pub fn of(definition: &ColumnDefinition) -> Self {
+        let begins_with_iso = matches!(definition.formats.first(), None | Some(TimeFormat::Iso));
         match definition.column_type {
             ColumnType::String => Usual::Text,
-            ColumnType::Timestamp if clock.begins_with_iso() => Usual::Timestamp,
-            ColumnType::Date if clock.begins_with_iso() => Usual::Date,
-            ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Float64
-                if definition.range.is_none() =>
-            {
-                Usual::Number
-            }
-            ColumnType::Decimal { precision, scale } if definition.range.is_none() => {
-                Usual::Decimal { precision, scale }
-            }
+            ColumnType::Bool => Usual::Truth,
+            ColumnType::Json => Usual::Json,
+            ColumnType::Timestamp if begins_with_iso => Usual::Timestamp,
+            ColumnType::Date if begins_with_iso => Usual::Date,
+            _ if definition.range.is_some() => Usual::Nothing,
+            ColumnType::Int64 => Usual::Whole,
+            ColumnType::Float64 => Usual::Double,
+            ColumnType::Decimal {
+                precision: 0..=18, ..
+            } => Usual::Decimal,
             _ => Usual::Nothing,
         }
     }
@@ -131,17 +137,35 @@ impl Bits {
     pub fn words(&self) -> impl Iterator<Item = u64> {
         self.words.iter().copied().chain([self.open])
     }
+}
 
-    /// The places of the bits that are set.
-    pub fn ones(&self) -> impl Iterator<Item = usize> {
-        let of_word = |(number, mut word): (usize, u64)| {
-            std::iter::from_fn(move || {
-                let place = word.trailing_zeros() as usize;
-                word &= word.wrapping_sub(1);
-                (place < 64).then_some(64 * number + place)
-            })
-        };
-        self.words().enumerate().flat_map(of_word)
+/// Which rows have no value: a bit for each row up to the last such one, so that values cost nothing here.
+#[derive(Debug, Default)]
+struct Nulls(Vec<u64>);
+
+impl Nulls {
+    fn set(&mut self, row: usize) {
+        let word = row / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (row % 64);
+    }
+
+    fn get(&self, row: usize) -> bool {
+        let word = self.0.get(row / 64);
+        word.is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.0.truncate(rows.div_ceil(64));
+        if let Some(last) = self.0.get_mut(rows / 64) {
+            *last &= (1 << (rows % 64)) - 1;
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 }
 
@@ -174,10 +198,10 @@ impl Column {
         Column {
             kind,
             range: definition.range,
-            usual: Usual::of(definition, &clock),
             clock,
+            usual: Usual::of(definition),
             values: Values::new(kind),
-            valid: Bits::default(),
+            nulls: Nulls::default(),
         }
     }
 
@@ -188,14 +212,59 @@ impl Column {
             kind,
             range: None,
             clock: Clock::new(kind, &[], None),
-            usual: Usual::Nothing,
+            usual: Usual::Json,
             values: Values::new(kind),
-            valid: Bits::default(),
+            nulls: Nulls::default(),
         }
     }
 
     pub fn kind(&self) -> ColumnType {
         self.kind
+    }
+
+    pub fn rows(&self) -> usize {
+        match &self.values {
+            Values::Text { ends, .. } => ends.len() - 1,
+            Values::Bool(bits) => bits.len(),
+            Values::Int16(values) => values.len(),
+            Values::Int32(values) => values.len(),
+            Values::Int64(values) => values.len(),
+            Values::Float64(values) => values.len(),
+            Values::Decimal(values) => values.len(),
+        }
+    }
+
+    /// How many rows have no value.
+    pub fn nulls(&self) -> usize {
+        self.nulls.count()
+    }
+
+    pub fn is_null(&self, row: usize) -> bool {
+        self.nulls.get(row)
+    }
+
+    /// A bit for each row, set where it has a value, the lowest bits first.
+    pub fn valid_words(&self) -> impl Iterator<Item = u64> {
+        let rows = self.rows();
+        (0..rows.div_ceil(64)).map(move |number| {
+            let all = match rows - 64 * number {
+                rest @ 0..64 => (1 << rest) - 1,
+                _ => !0,
+            };
+            all & !self.nulls.0.get(number).unwrap_or(&0)
+        })
+    }
+
+    /// The rows that have a value.
+    pub fn valid_rows(&self) -> impl Iterator<Item = usize> {
+        let of_word = |(number, mut word): (usize, u64)| {
+            std::iter::from_fn(move || {
+                let place = word.trailing_zeros() as usize;
+                word &= word.wrapping_sub(1);
+                (place < 64).then_some(64 * number + place)
+            })
+        };
+        self.valid_words().enumerate().flat_map(of_word)
     }
 
     /// The bytes of all texts so far.
@@ -225,150 +294,129 @@ impl Column {
         }
     }
 
-    /// Adds a row from where its value stands in the bytes, quotes included, if it is of the kind and layout that
-    /// is usual for the column. Answers whether it did: `push` knows all kinds and layouts.
+    /// Reads a value of the kind and layout that is usual for the column and adds it as a row; answers where it ends.
+    /// None, with nothing added, for all others: `push` knows them.
     #[inline(always)]
-    pub fn push_usual(&mut self, bytes: &[u8], start: usize, end: usize, kind: Kind) -> bool {
-        let taken = match kind {
-            Kind::Text if end <= bytes.len() => self.add_text(bytes, start + 1, end - 1),
-            Kind::Absent | Kind::Null => {
-                self.push_null();
-                return true;
-            }
-            Kind::Number if end <= bytes.len() => self.add_number(bytes, start, end),
-            Kind::True | Kind::False => self.add_truth(kind == Kind::True),
-            _ => None,
+    pub fn take(&mut self, usual: Usual, bytes: &[u8], at: usize) -> Option<usize> {
+        match usual {
+            Usual::Text => self.take_text(bytes, at),
+            Usual::Timestamp => self.take_timestamp(bytes, at),
+            Usual::Date => self.take_date(bytes, at),
+            Usual::Whole => self.take_whole(bytes, at),
+            Usual::Double => self.take_double(bytes, at),
+            Usual::Decimal => self.take_decimal(bytes, at),
+            Usual::Json => self.take_json(bytes, at),
+            Usual::Truth | Usual::Nothing => self.take_word(bytes, at),
+        }
+    }
+
+    // Each a function of its own, so that the loop that calls them keeps what it needs in registers.
+
+    #[inline(never)]
+    fn take_text(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Values::Text { text, ends } = &mut self.values
+            && let Some(end) = usual::copy(text, bytes, at)
+        {
+            ends.push(text.len() as i32);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_timestamp(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Values::Int64(values) = &mut self.values
+            && let Some((moment, end)) = usual::moment_at(bytes, at)
+            && let Some(instant) = self.clock.instant(moment)
+        {
+            values.push(instant);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_date(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Values::Int32(values) = &mut self.values
+            && let Some((date, end)) = usual::date_at(bytes, at)
+        {
+            values.push(date);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_whole(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Values::Int64(values) = &mut self.values
+            && let Some((number, end)) = usual::whole_at(bytes, at)
+        {
+            values.push(number);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_double(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Values::Float64(values) = &mut self.values
+            && let Some((number, end)) = usual::double_at(bytes, at)
+        {
+            values.push(number);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_decimal(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let (ColumnType::Decimal { precision, scale }, Values::Int64(values)) =
+            (self.kind, &mut self.values)
+            && let Some((number, end)) = usual::decimal_at(bytes, at, precision, scale)
+        {
+            values.push(number);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_json(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Values::Text { text, ends } = &mut self.values
+            && let Some(end) = usual::copy_json(text, bytes, at)
+        {
+            ends.push(text.len() as i32);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    #[inline(never)]
+    fn take_word(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let word = chunk::<4>(bytes, at)?;
+        if word == b"null" {
+            self.push_null();
+            return Some(at + 4);
+        }
+        let Values::Bool(bits) = &mut self.values else {
+            return None;
         };
-        if taken.is_some() {
-            self.valid.push(true);
-        }
-        taken.is_some()
-    }
-
-    /// Reads a value of the kind and layout that is usual for the column and adds it as a row; answers where it ends
-    /// and its kind. None, with nothing added, for all others: `push` knows them.
-    #[inline(always)]
-    pub fn take(&mut self, bytes: &[u8], at: usize, first: u8) -> Option<(usize, Kind)> {
-        let taken = match first {
-            b'"' => (self.take_text(bytes, at + 1)?, Kind::Text),
-            b'-' | b'0'..=b'9' => {
-                let end = value::scalar(bytes, at);
-                self.add_number(bytes, at, end)?;
-                (end, Kind::Number)
-            }
-            _ => return self.take_word(bytes, at),
-        };
-        self.valid.push(true);
-        Some(taken)
-    }
-
-    /// Takes a text from behind its quote and answers where it ends, its other quote included.
-    #[inline(always)]
-    fn take_text(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
-        match (self.usual, &mut self.values) {
-            (Usual::Text, Values::Text { text, ends }) => {
-                let end = usual::copy(text, bytes, start)?;
-                ends.push(text.len() as i32);
-                Some(end)
-            }
-            (Usual::Timestamp, Values::Int64(values)) => {
-                let (moment, length) = usual::moment_at(bytes, start)?;
-                values.push(self.clock.instant(moment)?);
-                Some(start + length)
-            }
-            (Usual::Date, Values::Int32(values)) => {
-                values.push(usual::date_at(bytes, start)?);
-                Some(start + 11)
-            }
-            (Usual::Number | Usual::Decimal { .. }, _) => {
-                let end = value::scalar(bytes, start);
-                if end == start || bytes.get(end) != Some(&b'"') {
-                    return None;
-                }
-                self.add_number(bytes, start, end)?;
-                Some(end + 1)
-            }
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn take_word(&mut self, bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
-        let word = *chunk::<4>(bytes, at)?;
-        let taken = match &word {
-            b"null" => {
-                self.push_null();
-                return Some((at + 4, Kind::Null));
-            }
-            b"true" => (at + 4, Kind::True),
-            b"fals" if bytes.get(at + 4) == Some(&b'e') => (at + 5, Kind::False),
+        let (truth, end) = match word {
+            b"true" => (true, at + 4),
+            b"fals" if bytes.get(at + 4) == Some(&b'e') => (false, at + 5),
             _ => return None,
         };
-        self.add_truth(taken.1 == Kind::True)?;
-        self.valid.push(true);
-        Some(taken)
-    }
-
-    #[inline(always)]
-    fn add_text(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<()> {
-        match (self.usual, &mut self.values) {
-            (Usual::Text, Values::Text { text, ends }) => {
-                usual::append(text, bytes, start, end);
-                ends.push(text.len() as i32);
-            }
-            (Usual::Timestamp, Values::Int64(values)) => {
-                let moment = usual::moment(bytes.get(start..end)?)?;
-                values.push(self.clock.instant(moment)?);
-            }
-            (Usual::Date, Values::Int32(values)) => {
-                values.push(usual::date(bytes.get(start..end)?)?);
-            }
-            (Usual::Number | Usual::Decimal { .. }, _) if start < end => {
-                return self.add_number(bytes, start, end);
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    #[inline(always)]
-    fn add_number(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<()> {
-        match (self.usual, &mut self.values) {
-            (Usual::Number, Values::Int64(values)) => values.push(usual::whole(bytes, start, end)?),
-            (Usual::Number, Values::Float64(values)) => {
-                values.push(usual::double(bytes, start, end)?);
-            }
-            (Usual::Decimal { precision, scale }, Values::Int64(values)) => {
-                values.push(usual::decimal(bytes, start, end, precision, scale)?);
-            }
-            (Usual::Number, Values::Int32(values)) => {
-                values.push(usual::whole(bytes, start, end)?.try_into().ok()?);
-            }
-            (Usual::Number, Values::Int16(values)) => {
-                values.push(usual::whole(bytes, start, end)?.try_into().ok()?);
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    #[inline(always)]
-    fn add_truth(&mut self, truth: bool) -> Option<()> {
-        match &mut self.values {
-            Values::Bool(bits) => bits.push(truth),
-            _ => return None,
-        }
-        Some(())
+        bits.push(truth);
+        Some(end)
     }
 
     /// Adds a position in a list, if the column takes it as it is.
     #[inline(always)]
     pub fn push_ordinal(&mut self, ordinal: u32) -> bool {
-        match (self.usual, &mut self.values) {
-            (Usual::Number, Values::Int64(values)) => values.push(ordinal.into()),
+        match (self.kind, &self.range, &mut self.values) {
+            (ColumnType::Int64, None, Values::Int64(values)) => values.push(ordinal.into()),
             _ => return false,
         }
-        self.valid.push(true);
         true
     }
 
@@ -407,13 +455,13 @@ impl Column {
             (Values::Float64(values), _) => values.push(double(kind, range, token)?),
             (Values::Decimal(values), _) => values.push(decimal(kind, range, token)?),
         }
-        self.valid.push(true);
         Ok(true)
     }
 
     /// Adds a row without a value.
     #[inline]
     pub fn push_null(&mut self) {
+        self.nulls.set(self.rows());
         match &mut self.values {
             Values::Text { text, ends } => ends.push(text.len() as i32),
             Values::Bool(bits) => bits.push(false),
@@ -423,7 +471,6 @@ impl Column {
             Values::Float64(values) => values.push(0.0),
             Values::Decimal(values) => values.push(0),
         }
-        self.valid.push(false);
     }
 
     /// Cuts the column back to its first `rows` rows.
@@ -440,12 +487,12 @@ impl Column {
             Values::Float64(values) => values.truncate(rows),
             Values::Decimal(values) => values.truncate(rows),
         }
-        self.valid.truncate(rows);
+        self.nulls.truncate(rows);
     }
 
     /// Writes the value of a row so that equal values, and no others, have equal bytes.
     pub fn write_key(&self, row: usize, key: &mut Vec<u8>) {
-        let valid = self.valid.get(row);
+        let valid = !self.nulls.get(row);
         key.push(u8::from(valid));
         if !valid {
             return;

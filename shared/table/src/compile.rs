@@ -15,9 +15,10 @@ use pipeline::table::origin::Origin;
 use pipeline::table::{Duplicates, TableDefinition};
 use pipeline::template::Template;
 
+use crate::column::Usual;
 use crate::reference::{Index, References};
 use crate::schema::schema;
-use crate::shape::{ListId, RECORD, Shape, SlotId, Straight, Target};
+use crate::shape::{ListId, RECORD, Shape, SlotId, Straight};
 use crate::{Sinks, Sizes, Writer};
 
 /// The tables of one resource, ready to read its pages in one pass.
@@ -302,17 +303,14 @@ impl Compiled {
                 matches!(plan.route, Route::Every) && plan.filters.is_empty() && !plan.keeps_first;
             for index in &plan.all {
                 let column = &plan.columns[usize::from(*index)];
-                let target = Target {
-                    table: number as u16,
-                    column: *index,
-                };
                 let goes = match column.place {
                     Place::Own(slot) if keeps_all && column.is_plain => {
-                        let is_required = column.required;
                         let straight = Straight {
                             slot,
-                            target,
-                            is_required,
+                            table: number as u16,
+                            column: *index,
+                            usual: Usual::of(&column.definition),
+                            is_required: column.required,
                         };
                         self.shape.straighten(plan.list, straight)
                     }
@@ -320,6 +318,20 @@ impl Compiled {
                 };
                 if !goes {
                     plan.others.push(*index);
+                }
+            }
+        }
+        for plan in &self.tables {
+            if let Route::Matches(slot, _) = plan.route {
+                self.shape.read(RECORD, slot);
+            }
+            let outer_list = self.shape.lists[usize::from(plan.list)].parent;
+            for index in &plan.others {
+                match plan.columns[usize::from(*index)].place {
+                    Place::Own(slot) => self.shape.read(plan.list, slot),
+                    Place::Record(slot) => self.shape.read(RECORD, slot),
+                    Place::Parent { outer, .. } => self.shape.read(outer_list, outer),
+                    _ => {}
                 }
             }
         }

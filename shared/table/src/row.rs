@@ -82,12 +82,24 @@ impl<'p> Source<'p> {
         self.cut(slot.start() + 1, slot.end() - 1)
     }
 
+    /// Adds a row if the value is of the kind and layout that is usual for its column.
     #[inline(always)]
     fn push_usual(&self, slot: Slot, column: &mut Column) -> bool {
-        // What begins before the source wraps around, and so ends past it.
-        let start = slot.start().wrapping_sub(self.start);
-        let end = start.wrapping_add(slot.length());
-        column.push_usual(self.text.as_bytes(), start, end, slot.kind())
+        match slot.kind() {
+            Kind::Absent | Kind::Null => {
+                column.push_null();
+                true
+            }
+            Kind::Blocked => false,
+            _ => {
+                let start = slot.start().checked_sub(self.start);
+                start.is_some_and(|start| {
+                    column
+                        .take(column.usual, self.text.as_bytes(), start)
+                        .is_some()
+                })
+            }
+        }
     }
 
     /// The text of a plain value, as conditions compare it; none for null.

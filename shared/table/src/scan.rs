@@ -1,31 +1,30 @@
 //! Reads one record by its shape: where in the bytes each wanted value stands. Values that go into one column, of a
 //! table that takes every record, are put there at once.
 //!
-//! Keys come in nearly the same order in every record. Each place of the shape remembers the keys in the order
-//! seen last, so the next key is guessed and compared at once; a wrong guess searches and learns.
+//! Keys come in nearly the same order in every record. The scanner remembers the steps in which it read the last ones,
+//! so the next key is guessed and compared at once; a wrong guess searches and learns.
 
 use std::ops::Range;
 
 use crate::bad::{Bad, Reason};
+use crate::column::Usual;
 use crate::found::{Found, Home, Kind, LONGEST, NotedMember, OUTSIDE, Slot};
-use crate::key::{LearnedKey, Wanted};
+use crate::key::{self, Step, Wanted};
 use crate::row::{Rows, Source};
-use crate::shape::{Node, NodeId, RECORD, Shape, SlotId, Target};
+use crate::shape::{Filled, ListId, Node, NodeId, RECORD, Shape, SlotId, Target};
 use crate::value::{any, first, plain, text};
 use json::blanks;
 
 /// How deeply objects and lists may stand in each other.
 pub(crate) const DEPTH: usize = 128;
-/// How many keys of one place are remembered.
-const LEARNED: usize = 128;
 /// Longer keys, quotes and colon included, are not remembered.
 const LONGEST_LEARNED: usize = 64;
 
 /// Reads records of one shape and remembers the order of their keys.
 #[derive(Debug)]
 pub(crate) struct Scanner {
-    /// For each node its keys, in the order in which they come next.
-    learned: Vec<Vec<LearnedKey>>,
+    /// For each node the steps in which its object is read.
+    steps: Vec<Vec<Step>>,
     /// What is to be learned when the record is read.
     misses: Vec<Miss>,
 }
@@ -33,6 +32,7 @@ pub(crate) struct Scanner {
 /// A key that was not known where it stood.
 #[derive(Debug)]
 struct Miss {
+    /// The node whose steps lack it, and the step that it came before.
     node: NodeId,
     place: usize,
     text: Range<usize>,
@@ -42,14 +42,34 @@ struct Miss {
 impl Scanner {
     pub fn new(shape: &Shape) -> Self {
         Scanner {
-            learned: shape.nodes.iter().map(|_| Vec::new()).collect(),
+            steps: shape.nodes.iter().map(|_| Vec::new()).collect(),
             misses: Vec::new(),
         }
     }
 
     /// Reads the record that starts at `at`; `source` is the page as text, if it is one. What went straight into `rows`
-    /// counts only if the answer says so.
+    /// counts only if the answer says so; if nothing did, all is found.
     pub fn record(
+        &mut self,
+        shape: &Shape,
+        bytes: &[u8],
+        source: Option<Source<'_>>,
+        at: usize,
+        found: &mut Found,
+        rows: &mut [Rows],
+    ) -> Result<Read, Bad> {
+        if let Some(source) = source {
+            let read = self.pass::<true>(shape, bytes, Some(source), at, found, rows)?;
+            if read.is_straight {
+                return Ok(read);
+            }
+            // Some value does not fit its column: columns are filled by what is found.
+            rows.iter_mut().for_each(Rows::take_back);
+        }
+        self.pass::<false>(shape, bytes, source, at, found, rows)
+    }
+
+    fn pass<const STRAIGHT: bool>(
         &mut self,
         shape: &Shape,
         bytes: &[u8],
@@ -60,18 +80,21 @@ impl Scanner {
     ) -> Result<Read, Bad> {
         found.clear();
         let home = found.open(RECORD, OUTSIDE, 0);
-        let mut pass = Pass {
+        let mut pass = Pass::<STRAIGHT> {
             bytes,
             source,
             shape,
-            learned: &self.learned,
+            steps: &self.steps,
             misses: &mut self.misses,
             found,
             rows,
-            is_straight: source.is_some(),
+            depth: 0,
+            home,
+            filled: Filled::default(),
+            is_straight: STRAIGHT,
         };
-        let end = pass.value(at, 0, home, 0);
-        pass.end_row(home);
+        let end = pass.value(at, 0);
+        pass.end_row();
         let is_straight = pass.is_straight;
         if !self.misses.is_empty() {
             self.learn(bytes);
@@ -81,14 +104,12 @@ impl Scanner {
 
     #[cold]
     fn learn(&mut self, bytes: &[u8]) {
-        for miss in self.misses.drain(..) {
-            let learned = &mut self.learned[miss.node as usize];
-            let key = LearnedKey::new(&bytes[miss.text], miss.wanted);
-            // A key near the end of a page was not told where it stood. Known twice, it could come twice unseen.
-            let is_known = learned.iter().any(|known| known.is_same(&key));
-            if learned.len() < LEARNED && !is_known {
-                learned.insert(miss.place.min(learned.len()), key);
-            }
+        // From behind, so that each place is still what it was.
+        self.misses.sort_by_key(|miss| miss.place);
+        for miss in self.misses.drain(..).rev() {
+            let steps = &mut self.steps[miss.node as usize];
+            let key = Step::key(&bytes[miss.text], miss.wanted);
+            key::learn(steps, miss.node, miss.place, key);
         }
     }
 }
@@ -97,7 +118,7 @@ impl Scanner {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Read {
     pub end: usize,
-    /// Whether all that goes straight into a column has gone there.
+    /// Whether all that goes straight into a column has gone there; else nothing has.
     pub is_straight: bool,
 }
 
@@ -110,205 +131,240 @@ struct Key {
     end: usize,
 }
 
-/// Where an object stands in the order of its keys.
-#[derive(Clone, Copy, Default)]
-struct Order {
-    /// Which key comes next, if this object has the order of the last ones.
+/// A member that was read: where it ends, and the step that comes next.
+struct Other {
+    end: usize,
     next: usize,
-    missed: usize,
-    /// Whether a key came that stood further ahead last time, or was not known: only then can one come twice. Also where
-    /// all members are noted.
-    is_careful: bool,
 }
 
-/// What stands behind a member.
-enum Ended {
-    /// The end of the object.
-    Object(usize),
-    /// Another member.
-    Member(usize),
-}
-
-#[inline(always)]
-fn ended(bytes: &[u8], at: usize) -> Result<Ended, Bad> {
+/// Where the comma or the bracket stands behind a member and blanks.
+#[inline(never)]
+fn ended(bytes: &[u8], at: usize) -> Result<usize, Bad> {
     let at = blanks(bytes, at);
     match bytes.get(at) {
-        Some(b',') => Ok(Ended::Member(at + 1)),
-        Some(b'}') => Ok(Ended::Object(at + 1)),
+        Some(b',' | b'}') => Ok(at),
         Some(_) => Err(Bad::at(at, Reason::NoCommaInObject)),
         None => Err(Bad::at(at, Reason::EndsEarly)),
     }
 }
 
-/// The place of a key that did not come next last time. Often the one that did is left out now, and it is one of
-/// those after it.
 #[inline(never)]
-fn ahead(bytes: &[u8], at: usize, learned: &[LearnedKey], next: usize) -> Option<usize> {
-    let mut places = (next..learned.len()).chain(0..next.min(learned.len()));
-    places.find(|place| learned[*place].is_at(bytes, at))
+fn skip(bytes: &[u8], at: usize) -> Result<usize, Bad> {
+    any(bytes, at)
 }
 
-struct Pass<'a> {
+/// Whether an object ends there that has just begun.
+#[cold]
+fn is_empty(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at) == Some(&b'}') && bytes[..at].trim_ascii_end().last() == Some(&b'{')
+}
+
+/// Which of the object's steps is the key that stands there. Often the one that came next last time is left out now, and
+/// it is one of those after it.
+#[inline(never)]
+fn ahead(bytes: &[u8], at: usize, steps: &[Step]) -> Option<usize> {
+    key::own(steps).find(|place| steps[*place].is_at(bytes, at))
+}
+
+/// One reading of a record. `STRAIGHT` is whether values go straight into their columns.
+struct Pass<'a, const STRAIGHT: bool> {
     bytes: &'a [u8],
     source: Option<Source<'a>>,
     shape: &'a Shape,
-    learned: &'a [Vec<LearnedKey>],
+    steps: &'a [Vec<Step>],
     misses: &'a mut Vec<Miss>,
     found: &'a mut Found,
     rows: &'a mut [Rows],
-    /// Not once a value did not fit its column: then columns are filled by what was found.
+    /// How many objects and lists are open.
+    depth: usize,
+    /// The element that values are found for, and which columns of its row have been filled.
+    home: Home,
+    filled: Filled,
+    /// Not once a value did not fit its column.
     is_straight: bool,
 }
 
-impl Pass<'_> {
+impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
     /// Reads a value of which something inside may be wanted.
     #[inline]
-    fn value(&mut self, at: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
+    fn value(&mut self, at: usize, id: NodeId) -> Result<usize, Bad> {
         let shape = self.shape;
         let node = &shape.nodes[id as usize];
         let (at, first) = first(self.bytes, at)?;
         let (end, kind) = match first {
-            b'{' if node.opens_object() => (self.object(at, id, home, depth + 1)?, Kind::Object),
-            b'[' if node.opens_list() => (self.list(at, id, home, depth + 1)?, Kind::List),
+            b'{' if node.opens_object() => (self.object(at, id)?, Kind::Object),
+            b'[' if node.opens_list() => (self.list(at, id)?, Kind::List),
             first => plain(self.bytes, at, first)?,
         };
         if let Some(slot) = node.slot {
-            self.found.set(home, slot, Slot::checked(at, end, kind)?);
+            self.set(slot, at, end, kind)?;
         }
         if !node.is_leaf && node.is_missed_by(kind) {
             let shown = end.min(at + LONGEST - 1);
-            self.block(id, home, Slot::new(at, shown, kind));
+            self.block(id, Slot::new(at, shown, kind));
         }
         Ok(end)
     }
 
+    #[inline(always)]
+    fn set(&mut self, slot: SlotId, start: usize, end: usize, kind: Kind) -> Result<Slot, Bad> {
+        let value = Slot::checked(start, end, kind)?;
+        self.found.set(self.home, slot, value);
+        Ok(value)
+    }
+
+    /// Reads an object, and the objects in it of which nothing but members is wanted.
     #[inline(never)]
-    fn object(&mut self, start: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
-        if depth > DEPTH {
+    fn object(&mut self, start: usize, id: NodeId) -> Result<usize, Bad> {
+        let bytes = self.bytes;
+        let steps: &'a [Step] = &self.steps[id as usize];
+        let mut coming = steps;
+        // Whether a key came that stood further ahead last time, or was not known: only then can one come twice. Also where
+        // all members are noted.
+        let mut is_careful = self.shape.nodes[id as usize].notes_members;
+        let mut at = self.enter(start)?;
+        loop {
+            // Here a key begins.
+            match coming.split_first() {
+                Some((step, after)) if !is_careful && step.is_at(bytes, at) => {
+                    let end = at + step.length as usize;
+                    coming = after;
+                    match &step.wanted {
+                        Wanted::Members(slot, _) if bytes.get(end) == Some(&b'{') => {
+                            // Found, should it come again; where it ends matters to nobody.
+                            self.set(*slot, end, end + 1, Kind::Object)?;
+                            at = self.enter(end)?;
+                            continue;
+                        }
+                        wanted => {
+                            at = self.member(wanted, end)?;
+                            if step.inner > 0 {
+                                coming = after.get(step.inner as usize..).unwrap_or_default();
+                            }
+                        }
+                    }
+                }
+                _ => {
+                    let key = blanks(bytes, at);
+                    if key > at {
+                        at = key;
+                        continue;
+                    }
+                    if !is_empty(bytes, at) {
+                        if !is_careful && let Some(place) = ahead(bytes, at, coming) {
+                            coming = &coming[place..];
+                            continue;
+                        }
+                        let place = steps.len() - coming.len();
+                        let other = self.other_member(at, id, place, &mut is_careful)?;
+                        at = other.end;
+                        coming = &steps[other.next..];
+                    }
+                }
+            }
+            // Here a value has ended.
+            while bytes.get(at) != Some(&b',') {
+                if bytes.get(at) != Some(&b'}') {
+                    at = ended(bytes, at)?;
+                    continue;
+                }
+                at += 1;
+                self.depth -= 1;
+                coming = match coming.split_first() {
+                    Some((step, after)) if step.is_end() => after,
+                    _ => match key::behind(coming) {
+                        Some(behind) => &coming[behind..],
+                        None => return Ok(at),
+                    },
+                };
+            }
+            at += 1;
+        }
+    }
+
+    /// Begins to read an object; answers what is behind its bracket.
+    #[inline(always)]
+    fn enter(&mut self, start: usize) -> Result<usize, Bad> {
+        if self.depth >= DEPTH {
             return Err(Bad::at(start, Reason::TooDeep));
         }
-        let (bytes, shape) = (self.bytes, self.shape);
-        let node = &shape.nodes[id as usize];
-        let mut at = blanks(bytes, start + 1);
-        if bytes.get(at) == Some(&b'}') {
-            return Ok(at + 1);
-        }
-        let learned = self.learned[id as usize].as_slice();
-        let mut order = Order {
-            is_careful: node.notes_members,
-            ..Order::default()
-        };
-        loop {
-            let is_next = |known: &LearnedKey| known.is_at(bytes, at);
-            if !learned.get(order.next).is_some_and(is_next) {
-                at = blanks(bytes, at);
-                let Some(place) = ahead(bytes, at, learned, order.next) else {
-                    (at, order) = self.unknown_member(at, id, home, depth, order)?;
-                    match ended(bytes, at)? {
-                        Ended::Object(end) => return Ok(end),
-                        Ended::Member(next) => at = next,
-                    }
-                    continue;
+        self.depth += 1;
+        Ok(start + 1)
+    }
+
+    /// Reads a member of the object that the step at `place` belongs to, whose key is not one of those that come, or which
+    /// may be there for the second time.
+    #[inline(never)]
+    fn other_member(
+        &mut self,
+        at: usize,
+        root: NodeId,
+        place: usize,
+        is_careful: &mut bool,
+    ) -> Result<Other, Bad> {
+        let steps: &'a [Step] = &self.steps[root as usize];
+        let (begin, id) = key::around(steps, root, place);
+        let mut own = key::own(&steps[begin..]).map(|own| begin + own);
+        let (key, next) = match own.find(|own| steps[*own].is_at(self.bytes, at)) {
+            Some(found) => {
+                let step = &steps[found];
+                *is_careful |= found < place;
+                let key = Key {
+                    wanted: step.wanted,
+                    start: at,
+                    end: at + step.length as usize,
                 };
-                order.is_careful |= place < order.next;
-                order.next = place;
+                (key, found + 1 + step.inner as usize)
             }
-            let known = &learned[order.next];
-            order.next += 1;
-            let start = at;
-            let end = start + known.length as usize;
-            if order.is_careful && self.is_seen(home, known.wanted) {
-                return Err(Bad::at(start, Reason::KeyTwice));
+            None => {
+                *is_careful = true;
+                (self.search_key(at, id, root, place)?, place)
             }
-            at = self.member(bytes, known.wanted, end, home, depth)?;
-            if order.is_careful && node.notes_members {
-                self.note_member(node, home, known.wanted, start..at);
-            }
-            if bytes.get(at) == Some(&b',') {
-                at += 1;
-                continue;
-            }
-            match ended(bytes, at)? {
-                Ended::Object(end) => return Ok(end),
-                Ended::Member(next) => at = next,
-            }
+        };
+        if self.is_seen(key.wanted) {
+            return Err(Bad::at(key.start, Reason::KeyTwice));
         }
+        let end = self.member(&key.wanted, key.end)?;
+        let node = &self.shape.nodes[id as usize];
+        if node.notes_members {
+            self.note_member(node, key.wanted, key.start..end);
+        }
+        Ok(Other { end, next })
     }
 
     /// Reads the value of a member and answers where it ends.
     #[inline(always)]
-    fn member(
-        &mut self,
-        bytes: &[u8],
-        wanted: Wanted,
-        at: usize,
-        home: Home,
-        depth: usize,
-    ) -> Result<usize, Bad> {
-        match wanted {
-            Wanted::Straight(slot, target) => {
-                let (at, first) = first(bytes, at)?;
+    fn member(&mut self, wanted: &Wanted, at: usize) -> Result<usize, Bad> {
+        match *wanted {
+            Wanted::Straight(usual, slot, target) if STRAIGHT => {
                 let column = self.rows[usize::from(target.table)].column(target);
-                if let Some((end, kind)) = column.take(bytes, at, first) {
-                    self.found.set(home, slot, Slot::new(at, end, kind));
+                if let Some(end) = column.take(usual, self.bytes, at) {
+                    self.filled.note(target);
                     return Ok(end);
                 }
-                self.unusual(at, first, home, slot, target)
+                self.unusual(at, slot, target)
             }
-            Wanted::Nothing => any(bytes, at),
-            Wanted::Plain(slot) => {
-                let (at, first) = first(bytes, at)?;
-                let (end, kind) = plain(bytes, at, first)?;
-                self.found.set(home, slot, Slot::checked(at, end, kind)?);
-                Ok(end)
-            }
-            Wanted::Members(slot, child) if bytes.get(at) == Some(&b'{') => {
-                let end = self.object(at, child, home, depth + 1)?;
-                let value = Slot::checked(at, end, Kind::Object)?;
-                self.found.set(home, slot, value);
-                Ok(end)
-            }
-            Wanted::Members(_, child) | Wanted::Inside(_, child) => {
-                self.value(at, child, home, depth)
-            }
+            Wanted::Nothing | Wanted::End => skip(self.bytes, at),
+            Wanted::Plain(slot) | Wanted::Straight(_, slot, _) => self.plain(at, slot),
+            Wanted::Members(_, child) | Wanted::Inside(_, child) => self.value(at, child),
         }
     }
 
-    /// Reads a member whose key was not seen before, or has escapes or blanks, and answers where it ends.
-    #[cold]
-    fn unknown_member(
-        &mut self,
-        at: usize,
-        id: NodeId,
-        home: Home,
-        depth: usize,
-        order: Order,
-    ) -> Result<(usize, Order), Bad> {
-        let (key, order) = self.search_key(at, id, order)?;
-        if self.is_seen(home, key.wanted) {
-            return Err(Bad::at(key.start, Reason::KeyTwice));
-        }
-        let end = self.member(self.bytes, key.wanted, key.end, home, depth)?;
-        let node = &self.shape.nodes[id as usize];
-        if node.notes_members {
-            self.note_member(node, home, key.wanted, key.start..end);
-        }
-        Ok((end, order))
-    }
-
-    /// A value that is not of the kind and layout that is usual for its column.
     #[inline(never)]
-    fn unusual(
-        &mut self,
-        at: usize,
-        first: u8,
-        home: Home,
-        slot: SlotId,
-        target: Target,
-    ) -> Result<usize, Bad> {
+    fn plain(&mut self, at: usize, slot: SlotId) -> Result<usize, Bad> {
+        let (at, first) = first(self.bytes, at)?;
         let (end, kind) = plain(self.bytes, at, first)?;
-        let value = Slot::checked(at, end, kind)?;
-        self.found.set(home, slot, value);
+        self.set(slot, at, end, kind)?;
+        Ok(end)
+    }
+
+    /// A value that is not of the kind and layout that is usual for its column, or is looked at for others too.
+    #[inline(never)]
+    fn unusual(&mut self, at: usize, slot: SlotId, target: Target) -> Result<usize, Bad> {
+        let (at, first) = first(self.bytes, at)?;
+        let (end, kind) = plain(self.bytes, at, first)?;
+        let value = self.set(slot, at, end, kind)?;
+        self.filled.note(target);
         let rows = &mut self.rows[usize::from(target.table)];
         self.is_straight &= self
             .source
@@ -317,38 +373,47 @@ impl Pass<'_> {
     }
 
     /// Ends the row of an element: columns that were given nothing get null.
-    fn end_row(&mut self, home: Home) {
-        let list = &self.shape.lists[usize::from(home.list)];
-        for (target, slot) in list
-            .targets
-            .iter()
-            .zip(self.found.slots_from(home.first_slot))
-        {
-            if let (Kind::Absent, Some(target)) = (slot.kind(), target) {
-                self.rows[usize::from(target.table)]
-                    .column(*target)
-                    .push_null();
-            }
+    #[inline]
+    fn end_row(&mut self) {
+        if !self.is_straight {
+            return;
         }
-        for slot in &list.required {
-            let kind = self.found.get(home, *slot).kind();
-            self.is_straight &= !matches!(kind, Kind::Absent | Kind::Null);
+        let list = &self.shape.lists[usize::from(self.home.list)];
+        if !self.filled.are_all(list.targets.len()) {
+            self.fill_row();
         }
-    }
-
-    fn is_seen(&self, home: Home, wanted: Wanted) -> bool {
-        wanted
-            .slot()
-            .is_some_and(|slot| self.found.is_set(home, slot))
+        for target in &list.required {
+            let column = self.rows[usize::from(target.table)].column(*target);
+            self.is_straight &= !column.is_null(column.rows() - 1);
+        }
     }
 
     #[inline(never)]
-    fn note_member(&mut self, node: &Node, home: Home, wanted: Wanted, at: Range<usize>) {
+    fn fill_row(&mut self) {
+        for target in &self.shape.lists[usize::from(self.home.list)].targets {
+            if !self.filled.has(*target) {
+                let rows = &mut self.rows[usize::from(target.table)];
+                rows.column(*target).push_null();
+            }
+        }
+    }
+
+    fn is_seen(&self, wanted: Wanted) -> bool {
+        match wanted {
+            Wanted::Straight(_, _, target) if STRAIGHT => self.filled.has(target),
+            wanted => wanted
+                .slot()
+                .is_some_and(|slot| self.found.is_set(self.home, slot)),
+        }
+    }
+
+    #[inline(never)]
+    fn note_member(&mut self, node: &Node, wanted: Wanted, at: Range<usize>) {
         let slot = wanted.slot();
         let member = slot.and_then(|slot| node.member_of_slot(&self.shape.nodes, slot));
         self.found.members.push(NotedMember {
-            list: home.list,
-            element: home.element,
+            list: self.home.list,
+            element: self.home.element,
             member,
             start: at.start as u32,
             end: at.end as u32,
@@ -356,7 +421,13 @@ impl Pass<'_> {
     }
 
     #[cold]
-    fn search_key(&mut self, at: usize, id: NodeId, mut order: Order) -> Result<(Key, Order), Bad> {
+    fn search_key(
+        &mut self,
+        at: usize,
+        id: NodeId,
+        root: NodeId,
+        place: usize,
+    ) -> Result<Key, Bad> {
         let shape = self.shape;
         if self.bytes.get(at) != Some(&b'"') {
             return Err(match self.bytes.get(at) {
@@ -379,23 +450,22 @@ impl Pass<'_> {
             return Err(Bad::at(colon, Reason::NoColon));
         }
         let wanted = self.wanted(node, member);
-        order.is_careful = true;
-        let text = at..colon + 1;
-        if !escaped && colon == end && text.len() <= LONGEST_LEARNED && order.missed < LEARNED {
+        // The blanks before the value are learned with the key.
+        let value = blanks(self.bytes, colon + 1);
+        let text = at..value;
+        if !escaped && colon == end && text.len() <= LONGEST_LEARNED {
             self.misses.push(Miss {
-                node: id,
-                place: order.next + order.missed,
+                node: root,
+                place,
                 text,
                 wanted,
             });
-            order.missed += 1;
         }
-        let key = Key {
+        Ok(Key {
             wanted,
             start: at,
-            end: colon + 1,
-        };
-        Ok((key, order))
+            end: value,
+        })
     }
 
     fn wanted(&self, node: &Node, member: Option<u16>) -> Wanted {
@@ -406,20 +476,33 @@ impl Pass<'_> {
         let child = &self.shape.nodes[id as usize];
         match child.slot {
             Some(slot) if child.is_leaf => match child.target {
-                Some(target) => Wanted::Straight(slot, target),
+                // What is looked at for others has to be found too.
+                Some((_, target)) if child.is_read => {
+                    Wanted::Straight(Usual::Nothing, slot, target)
+                }
+                Some((usual, target)) => Wanted::Straight(usual, slot, target),
                 None => Wanted::Plain(slot),
             },
-            Some(slot) if child.is_plain_object() => Wanted::Members(slot, id),
+            Some(slot) if child.is_plain_object() && !child.is_read && !node.notes_members => {
+                Wanted::Members(slot, id)
+            }
             Some(slot) => Wanted::Inside(slot, id),
             None => Wanted::Nothing,
         }
     }
 
     #[inline(never)]
-    fn list(&mut self, start: usize, id: NodeId, home: Home, depth: usize) -> Result<usize, Bad> {
-        if depth > DEPTH {
+    fn list(&mut self, start: usize, id: NodeId) -> Result<usize, Bad> {
+        if self.depth >= DEPTH {
             return Err(Bad::at(start, Reason::TooDeep));
         }
+        self.depth += 1;
+        let end = self.elements(start, id)?;
+        self.depth -= 1;
+        Ok(end)
+    }
+
+    fn elements(&mut self, start: usize, id: NodeId) -> Result<usize, Bad> {
         let node = &self.shape.nodes[id as usize];
         let mut at = blanks(self.bytes, start + 1);
         if self.bytes.get(at) == Some(&b']') {
@@ -428,17 +511,14 @@ impl Pass<'_> {
         for ordinal in 0.. {
             let mut end = None;
             if let Some(list) = node.list {
-                let home = self.found.open(list, home, ordinal);
-                let element = self.shape.lists[usize::from(list)].element;
-                end = Some(self.value(at, element, home, depth)?);
-                self.end_row(home);
+                end = Some(self.element(list, at, ordinal)?);
             }
             for (_, item) in node
                 .items
                 .iter()
                 .filter(|(index, _)| *index == ordinal as usize)
             {
-                end = Some(self.value(at, *item, home, depth)?);
+                end = Some(self.value(at, *item)?);
             }
             at = match end {
                 Some(end) => end,
@@ -455,9 +535,21 @@ impl Pass<'_> {
         Err(Bad::at(at, Reason::EndsEarly))
     }
 
+    /// Reads an element of a list whose elements become rows.
+    fn element(&mut self, list: ListId, at: usize, ordinal: u32) -> Result<usize, Bad> {
+        let home = self.found.open(list, self.home, ordinal);
+        let outer = std::mem::replace(&mut self.home, home);
+        let filled = std::mem::take(&mut self.filled);
+        let end = self.value(at, self.shape.lists[usize::from(list)].element)?;
+        self.end_row();
+        self.home = outer;
+        self.filled = filled;
+        Ok(end)
+    }
+
     /// Marks what was looked for inside of a value that is of another kind.
     #[cold]
-    fn block(&mut self, id: NodeId, home: Home, value: Slot) {
+    fn block(&mut self, id: NodeId, value: Slot) {
         self.is_straight = false;
         let shape = self.shape;
         let node = &shape.nodes[id as usize];
@@ -473,9 +565,9 @@ impl Pass<'_> {
         }
         for child in missed {
             if let Some(slot) = shape.nodes[child as usize].slot {
-                self.found.set(home, slot, value.blocked());
+                self.found.set(self.home, slot, value.blocked());
             }
-            self.block(child, home, value.blocked());
+            self.block(child, value.blocked());
         }
     }
 }

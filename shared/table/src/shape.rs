@@ -3,6 +3,7 @@
 use pipeline::path::{Path, Segment};
 use pipeline::table::each::Each;
 
+use crate::column::Usual;
 use crate::found::Kind;
 
 /// Where a value of a record or of a list's element is kept while its record is read.
@@ -16,18 +17,32 @@ pub(crate) type NodeId = u32;
 pub(crate) struct Target {
     pub table: u16,
     pub column: u16,
+    /// Its number among the columns that values of an element go straight into.
+    pub number: u8,
 }
 
-impl List {
-    fn go_straight(&mut self, straight: Straight) {
-        let slot = usize::from(straight.slot);
-        if self.targets.len() <= slot {
-            self.targets.resize(slot + 1, None);
-        }
-        self.targets[slot] = Some(straight.target);
-        if straight.is_required {
-            self.required.push(straight.slot);
-        }
+/// As many columns take values straight from one element.
+const TARGETS: usize = 256;
+
+/// Which columns of the row in hand have been filled, by their number.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filled([u64; TARGETS / 64]);
+
+impl Filled {
+    #[inline(always)]
+    pub fn note(&mut self, target: Target) {
+        self.0[usize::from(target.number / 64)] |= 1 << (target.number % 64);
+    }
+
+    pub fn has(&self, target: Target) -> bool {
+        self.0[usize::from(target.number / 64)] >> (target.number % 64) & 1 == 1
+    }
+
+    /// Whether so many have been.
+    #[inline(always)]
+    pub fn are_all(self, all: usize) -> bool {
+        let filled: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        filled as usize == all
     }
 }
 
@@ -35,7 +50,9 @@ impl List {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Straight {
     pub slot: SlotId,
-    pub target: Target,
+    pub table: u16,
+    pub column: u16,
+    pub usual: Usual,
     pub is_required: bool,
 }
 
@@ -54,8 +71,10 @@ pub(crate) struct Shape {
 pub(crate) struct Node {
     /// Where its value is kept. Only what is reached without a key can go without.
     pub slot: Option<SlotId>,
-    /// The column that its value goes straight into.
-    pub target: Option<Target>,
+    /// The column that its value goes straight into, and what that takes without detours.
+    pub target: Option<(Usual, Target)>,
+    /// Whether its value is looked at for others even then.
+    pub is_read: bool,
     /// The wanted members, if it is an object.
     pub members: Vec<Member>,
     /// The members' numbers, sorted by key.
@@ -89,10 +108,10 @@ pub(crate) struct List {
     pub path: Path,
     /// Whether it is found again in its own elements.
     pub is_tree: bool,
-    /// For each slot of an element the column that its value goes straight into.
-    pub targets: Vec<Option<Target>>,
-    /// The slots among them that may not be empty.
-    pub required: Vec<SlotId>,
+    /// The columns that values of an element go straight into.
+    pub targets: Vec<Target>,
+    /// Those among them that may not be empty.
+    pub required: Vec<Target>,
 }
 
 impl Node {
@@ -238,33 +257,51 @@ impl Shape {
 
     /// Lets the value of a slot go straight into a column. Only what is reached by its key can, as a whole, and once.
     pub fn straighten(&mut self, list: ListId, straight: Straight) -> bool {
-        let list = usize::from(list);
-        if self.lists[list].is_tree {
+        if self.lists[usize::from(list)].is_tree {
             return false;
         }
-        let mut open = vec![self.lists[list].element];
+        let Some(node) = self.member_in(list, straight.slot) else {
+            return false;
+        };
+        let node = &mut self.nodes[node as usize];
+        let list = &mut self.lists[usize::from(list)];
+        if !node.is_leaf || node.target.is_some() || list.targets.len() == TARGETS {
+            return false;
+        }
+        let target = Target {
+            table: straight.table,
+            column: straight.column,
+            number: list.targets.len() as u8,
+        };
+        node.target = Some((straight.usual, target));
+        list.targets.push(target);
+        if straight.is_required {
+            list.required.push(target);
+        }
+        true
+    }
+
+    /// Notes that the value of a slot is looked at.
+    pub fn read(&mut self, list: ListId, slot: SlotId) {
+        if let Some(node) = self.member_in(list, slot) {
+            self.nodes[node as usize].is_read = true;
+        }
+    }
+
+    /// The member whose value an element of the list has in a slot.
+    fn member_in(&self, list: ListId, slot: SlotId) -> Option<NodeId> {
+        let mut open = vec![self.lists[usize::from(list)].element];
         while let Some(id) = open.pop() {
             let node = &self.nodes[id as usize];
             open.extend(node.items.iter().map(|(_, item)| *item));
-            for member in node
-                .members
-                .iter()
-                .map(|member| member.node)
-                .collect::<Vec<_>>()
-            {
-                let child = &mut self.nodes[member as usize];
-                if child.slot == Some(straight.slot) {
-                    let is_free = child.is_leaf && child.target.is_none();
-                    if is_free {
-                        child.target = Some(straight.target);
-                        self.lists[list].go_straight(straight);
-                    }
-                    return is_free;
+            for member in &node.members {
+                if self.nodes[member.node as usize].slot == Some(slot) {
+                    return Some(member.node);
                 }
-                open.push(member);
+                open.push(member.node);
             }
         }
-        false
+        None
     }
 
     fn node(&mut self, start: NodeId, path: &Path) -> NodeId {

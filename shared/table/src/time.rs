@@ -88,11 +88,6 @@ impl Clock {
         Err(Misfit::Not(self.kind))
     }
 
-    /// Whether ISO 8601 is tried before all other formats.
-    pub fn begins_with_iso(&self) -> bool {
-        matches!(self.formats.first(), Some(TimeFormat::Iso))
-    }
-
     /// The instant of a local time and its offset, if no time zone has to be asked.
     #[inline(always)]
     pub fn instant(&self, moment: (i64, Option<i32>)) -> Option<i64> {

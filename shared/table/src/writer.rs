@@ -269,7 +269,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
                 self.rows.iter_mut().for_each(Rows::take_back);
                 // Where the brackets balance the next record can still be found.
                 let end = value::any(page.bytes, start).map_err(|_| bad)?;
-                self.unparsable(page, spot, end, &bad.reason.to_string())?;
+                self.unparsable(page, spot, end, &bad.reason().to_string())?;
                 return Ok(end);
             }
         };
@@ -345,7 +345,7 @@ impl<'c, S: Sinks> Writer<'c, S> {
             record: None,
             table: None,
             pointer: String::new(),
-            reason: format!("{} (byte {})", bad.reason, bad.place()),
+            reason: format!("{} (byte {})", bad.reason(), bad.place()),
             raw: &raw[..raw.len().min(self.sizes.reject_bytes)],
             raw_bytes: raw.len() as u64,
         };
