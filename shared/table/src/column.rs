@@ -34,8 +34,7 @@ pub(crate) struct Column {
     kind: ColumnType,
     range: Option<Range>,
     clock: Clock,
-    /// What it takes without detours.
-    pub usual: Usual,
+    take: Take,
     pub values: Values,
     nulls: Nulls,
 }
@@ -57,39 +56,25 @@ pub(crate) enum Values {
     Decimal(Vec<i128>),
 }
 
-/// What a column takes without detours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Usual {
-    Text,
-    Timestamp,
-    Date,
-    /// Whole numbers of 64 bits.
-    Whole,
-    Double,
-    /// Decimals that a whole number of 64 bits holds.
-    Decimal,
-    Truth,
-    Json,
-    Nothing,
-}
+/// Reads a value of the kind and layout that is usual for a column from where it begins, and adds it as a row; answers
+/// where it ends. None, with nothing added, for all others: `push` knows them.
+pub(crate) type Take = fn(&mut Column, &[u8], usize) -> Option<usize>;
 
-impl Usual {
-    pub fn of(definition: &ColumnDefinition) -> Self {
-        let begins_with_iso = matches!(definition.formats.first(), None | Some(TimeFormat::Iso));
-        match definition.column_type {
-            ColumnType::String => Usual::Text,
-            ColumnType::Bool => Usual::Truth,
-            ColumnType::Json => Usual::Json,
-            ColumnType::Timestamp if begins_with_iso => Usual::Timestamp,
-            ColumnType::Date if begins_with_iso => Usual::Date,
-            _ if definition.range.is_some() => Usual::Nothing,
-            ColumnType::Int64 => Usual::Whole,
-            ColumnType::Float64 => Usual::Double,
-            ColumnType::Decimal {
-                precision: 0..=18, ..
-            } => Usual::Decimal,
-            _ => Usual::Nothing,
-        }
+/// How the values of a column are taken.
+pub(crate) fn take(definition: &ColumnDefinition) -> Take {
+    let begins_with_iso = matches!(definition.formats.first(), None | Some(TimeFormat::Iso));
+    match definition.column_type {
+        ColumnType::String => Column::take_text,
+        ColumnType::Json => Column::take_json,
+        ColumnType::Timestamp if begins_with_iso => Column::take_timestamp,
+        ColumnType::Date if begins_with_iso => Column::take_date,
+        _ if definition.range.is_some() => Column::take_word,
+        ColumnType::Int64 => Column::take_whole,
+        ColumnType::Float64 => Column::take_double,
+        ColumnType::Decimal {
+            precision: 0..=18, ..
+        } => Column::take_decimal,
+        _ => Column::take_word,
     }
 }
 
@@ -199,7 +184,7 @@ impl Column {
             kind,
             range: definition.range,
             clock,
-            usual: Usual::of(definition),
+            take: take(definition),
             values: Values::new(kind),
             nulls: Nulls::default(),
         }
@@ -212,7 +197,7 @@ impl Column {
             kind,
             range: None,
             clock: Clock::new(kind, &[], None),
-            usual: Usual::Json,
+            take: Column::take_json,
             values: Values::new(kind),
             nulls: Nulls::default(),
         }
@@ -294,25 +279,12 @@ impl Column {
         }
     }
 
-    /// Reads a value of the kind and layout that is usual for the column and adds it as a row; answers where it ends.
-    /// None, with nothing added, for all others: `push` knows them.
+    /// Takes a value as it is usual.
     #[inline(always)]
-    pub fn take(&mut self, usual: Usual, bytes: &[u8], at: usize) -> Option<usize> {
-        match usual {
-            Usual::Text => self.take_text(bytes, at),
-            Usual::Timestamp => self.take_timestamp(bytes, at),
-            Usual::Date => self.take_date(bytes, at),
-            Usual::Whole => self.take_whole(bytes, at),
-            Usual::Double => self.take_double(bytes, at),
-            Usual::Decimal => self.take_decimal(bytes, at),
-            Usual::Json => self.take_json(bytes, at),
-            Usual::Truth | Usual::Nothing => self.take_word(bytes, at),
-        }
+    pub fn take(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        (self.take)(self, bytes, at)
     }
 
-    // Each a function of its own, so that the loop that calls them keeps what it needs in registers.
-
-    #[inline(never)]
     fn take_text(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let Values::Text { text, ends } = &mut self.values
             && let Some(end) = usual::copy(text, bytes, at)
@@ -323,7 +295,6 @@ impl Column {
         self.take_word(bytes, at)
     }
 
-    #[inline(never)]
     fn take_timestamp(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let Values::Int64(values) = &mut self.values
             && let Some((moment, end)) = usual::moment_at(bytes, at)
@@ -335,7 +306,6 @@ impl Column {
         self.take_word(bytes, at)
     }
 
-    #[inline(never)]
     fn take_date(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let Values::Int32(values) = &mut self.values
             && let Some((date, end)) = usual::date_at(bytes, at)
@@ -346,7 +316,6 @@ impl Column {
         self.take_word(bytes, at)
     }
 
-    #[inline(never)]
     fn take_whole(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let Values::Int64(values) = &mut self.values
             && let Some((number, end)) = usual::whole_at(bytes, at)
@@ -357,7 +326,6 @@ impl Column {
         self.take_word(bytes, at)
     }
 
-    #[inline(never)]
     fn take_double(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let Values::Float64(values) = &mut self.values
             && let Some((number, end)) = usual::double_at(bytes, at)
@@ -368,7 +336,6 @@ impl Column {
         self.take_word(bytes, at)
     }
 
-    #[inline(never)]
     fn take_decimal(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let (ColumnType::Decimal { precision, scale }, Values::Int64(values)) =
             (self.kind, &mut self.values)
@@ -380,7 +347,6 @@ impl Column {
         self.take_word(bytes, at)
     }
 
-    #[inline(never)]
     fn take_json(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         if let Values::Text { text, ends } = &mut self.values
             && let Some(end) = usual::copy_json(text, bytes, at)
@@ -391,8 +357,9 @@ impl Column {
         self.take_word(bytes, at)
     }
 
+    /// Null and truth values; all that some columns take.
     #[inline(never)]
-    fn take_word(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+    pub fn take_word(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let word = chunk::<4>(bytes, at)?;
         if word == b"null" {
             self.push_null();

@@ -15,7 +15,7 @@ use pipeline::table::origin::Origin;
 use pipeline::table::{Duplicates, TableDefinition};
 use pipeline::template::Template;
 
-use crate::column::Usual;
+use crate::column;
 use crate::reference::{Index, References};
 use crate::schema::schema;
 use crate::shape::{ListId, RECORD, Shape, SlotId, Straight};
@@ -309,7 +309,7 @@ impl Compiled {
                             slot,
                             table: number as u16,
                             column: *index,
-                            usual: Usual::of(&column.definition),
+                            take: column::take(&column.definition),
                             is_required: column.required,
                         };
                         self.shape.straighten(plan.list, straight)

@@ -1,7 +1,7 @@
 //! The steps in which an object was read before: its keys, and those of the objects in it, in the order in which they
 //! came. The next one is guessed and compared at once, quotes and colon included.
 
-use crate::column::Usual;
+use crate::column::Take;
 use crate::shape::{NodeId, SlotId, Target};
 use json::Lanes;
 
@@ -21,13 +21,13 @@ pub(crate) struct Step {
 }
 
 /// What is wanted of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Wanted {
     Nothing,
     /// Its value alone.
     Plain(SlotId),
     /// Its value alone, which goes straight into a column.
-    Straight(Usual, SlotId, Target),
+    Straight(Take, SlotId, Target),
     /// Its members, and nothing else.
     Members(SlotId, NodeId),
     /// Something inside of it.
@@ -72,7 +72,7 @@ impl Step {
     }
 
     pub fn is_end(&self) -> bool {
-        self.wanted == Wanted::End
+        matches!(self.wanted, Wanted::End)
     }
 
     /// Whether the two are the same key, whatever blanks follow.

@@ -93,11 +93,7 @@ impl<'p> Source<'p> {
             Kind::Blocked => false,
             _ => {
                 let start = slot.start().checked_sub(self.start);
-                start.is_some_and(|start| {
-                    column
-                        .take(column.usual, self.text.as_bytes(), start)
-                        .is_some()
-                })
+                start.is_some_and(|start| column.take(self.text.as_bytes(), start).is_some())
             }
         }
     }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::bad::{Bad, Reason};
-use crate::column::Usual;
+use crate::column::Column;
 use crate::found::{Found, Home, Kind, LONGEST, NotedMember, OUTSIDE, Slot};
 use crate::key::{self, Step, Wanted};
 use crate::row::{Rows, Source};
@@ -336,9 +336,9 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
     #[inline(always)]
     fn member(&mut self, wanted: &Wanted, at: usize) -> Result<usize, Bad> {
         match *wanted {
-            Wanted::Straight(usual, slot, target) if STRAIGHT => {
+            Wanted::Straight(take, slot, target) if STRAIGHT => {
                 let column = self.rows[usize::from(target.table)].column(target);
-                if let Some(end) = column.take(usual, self.bytes, at) {
+                if let Some(end) = take(column, self.bytes, at) {
                     self.filled.note(target);
                     return Ok(end);
                 }
@@ -379,22 +379,14 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
             return;
         }
         let list = &self.shape.lists[usize::from(self.home.list)];
-        if !self.filled.are_all(list.targets.len()) {
-            self.fill_row();
-        }
+        self.filled.misses(&list.all, |number| {
+            let target = list.targets[number];
+            let rows = &mut self.rows[usize::from(target.table)];
+            rows.column(target).push_null();
+        });
         for target in &list.required {
             let column = self.rows[usize::from(target.table)].column(*target);
             self.is_straight &= !column.is_null(column.rows() - 1);
-        }
-    }
-
-    #[inline(never)]
-    fn fill_row(&mut self) {
-        for target in &self.shape.lists[usize::from(self.home.list)].targets {
-            if !self.filled.has(*target) {
-                let rows = &mut self.rows[usize::from(target.table)];
-                rows.column(*target).push_null();
-            }
         }
     }
 
@@ -478,9 +470,9 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
             Some(slot) if child.is_leaf => match child.target {
                 // What is looked at for others has to be found too.
                 Some((_, target)) if child.is_read => {
-                    Wanted::Straight(Usual::Nothing, slot, target)
+                    Wanted::Straight(Column::take_word, slot, target)
                 }
-                Some((usual, target)) => Wanted::Straight(usual, slot, target),
+                Some((take, target)) => Wanted::Straight(take, slot, target),
                 None => Wanted::Plain(slot),
             },
             Some(slot) if child.is_plain_object() && !child.is_read && !node.notes_members => {

@@ -3,7 +3,7 @@
 use pipeline::path::{Path, Segment};
 use pipeline::table::each::Each;
 
-use crate::column::Usual;
+use crate::column::Take;
 use crate::found::Kind;
 
 /// Where a value of a record or of a list's element is kept while its record is read.
@@ -38,11 +38,16 @@ impl Filled {
         self.0[usize::from(target.number / 64)] >> (target.number % 64) & 1 == 1
     }
 
-    /// Whether so many have been.
+    /// Calls `miss` with the numbers of those among `all` that have not been.
     #[inline(always)]
-    pub fn are_all(self, all: usize) -> bool {
-        let filled: u32 = self.0.iter().map(|word| word.count_ones()).sum();
-        filled as usize == all
+    pub fn misses(&self, all: &Filled, mut miss: impl FnMut(usize)) {
+        for (word, (filled, all)) in self.0.iter().zip(all.0).enumerate() {
+            let mut missing = all & !filled;
+            while missing != 0 {
+                miss(64 * word + missing.trailing_zeros() as usize);
+                missing &= missing - 1;
+            }
+        }
     }
 }
 
@@ -52,7 +57,7 @@ pub(crate) struct Straight {
     pub slot: SlotId,
     pub table: u16,
     pub column: u16,
-    pub usual: Usual,
+    pub take: Take,
     pub is_required: bool,
 }
 
@@ -71,8 +76,8 @@ pub(crate) struct Shape {
 pub(crate) struct Node {
     /// Where its value is kept. Only what is reached without a key can go without.
     pub slot: Option<SlotId>,
-    /// The column that its value goes straight into, and what that takes without detours.
-    pub target: Option<(Usual, Target)>,
+    /// The column that its value goes straight into, and how that takes it.
+    pub target: Option<(Take, Target)>,
     /// Whether its value is looked at for others even then.
     pub is_read: bool,
     /// The wanted members, if it is an object.
@@ -108,8 +113,9 @@ pub(crate) struct List {
     pub path: Path,
     /// Whether it is found again in its own elements.
     pub is_tree: bool,
-    /// The columns that values of an element go straight into.
+    /// The columns that values of an element go straight into, and all of their numbers.
     pub targets: Vec<Target>,
+    pub all: Filled,
     /// Those among them that may not be empty.
     pub required: Vec<Target>,
 }
@@ -170,6 +176,7 @@ impl Shape {
             path: Path::root(),
             is_tree: false,
             targets: Vec::new(),
+            all: Filled::default(),
             required: Vec::new(),
         };
         Shape {
@@ -205,6 +212,7 @@ impl Shape {
             path: path.clone(),
             is_tree,
             targets: Vec::new(),
+            all: Filled::default(),
             required: Vec::new(),
         });
         let start = self.lists[parent as usize].element;
@@ -273,8 +281,9 @@ impl Shape {
             column: straight.column,
             number: list.targets.len() as u8,
         };
-        node.target = Some((straight.usual, target));
+        node.target = Some((straight.take, target));
         list.targets.push(target);
+        list.all.note(target);
         if straight.is_required {
             list.required.push(target);
         }

@@ -83,15 +83,11 @@ fn number_at(bytes: &[u8], at: usize) -> Option<(usize, usize, usize)> {
 /// The whole number at `at`, and where it ends. Most have at most eight digits, no sign and no quotes.
 #[inline(always)]
 pub(crate) fn whole_at(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
-    let text: &[u8; 9] = chunk(bytes, at)?;
-    let (eight, _) = text.split_first_chunk::<8>()?;
-    let digits = u64::from_le_bytes(*eight) ^ ZEROS;
-    // A byte that is no digit can only disturb those behind it.
-    let foreign = (digits | digits.wrapping_add(SIX)) & HIGH;
-    let length = foreign.trailing_zeros() as usize / 8;
-    let is_padded = text[0] == b'0' && length > 1;
-    if length > 0 && !is_padded && matches!(text[length], b',' | b'}' | b']') {
-        return Some((joined(digits << (64 - 8 * length)), at + length));
+    if let Some((length, number)) = some_digits(bytes, at) {
+        let is_padded = bytes[at] == b'0' && length > 1;
+        if !is_padded && let Some(b',' | b'}' | b']') = bytes.get(at + length) {
+            return Some((number, at + length));
+        }
     }
     longer_whole_at(bytes, at)
 }
@@ -110,6 +106,18 @@ pub(crate) fn decimal_at(
     precision: u8,
     scale: u8,
 ) -> Option<(i64, usize)> {
+    let pointed = pointed_at(bytes, at).filter(|pointed| pointed.fraction == usize::from(scale));
+    let Some(pointed) = pointed else {
+        return longer_decimal_at(bytes, at, precision, scale);
+    };
+    let is_held = TENS
+        .get(usize::from(precision))
+        .is_none_or(|end| pointed.digits < *end);
+    is_held.then_some((pointed.signed(), pointed.end))
+}
+
+#[inline(never)]
+fn longer_decimal_at(bytes: &[u8], at: usize, precision: u8, scale: u8) -> Option<(i64, usize)> {
     let (start, end, after) = number_at(bytes, at)?;
     Some((decimal(bytes, start, end, precision, scale)?, after))
 }
@@ -117,8 +125,77 @@ pub(crate) fn decimal_at(
 /// The double at `at`, and where its value ends.
 #[inline(always)]
 pub(crate) fn double_at(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
+    let pointed = pointed_at(bytes, at).filter(|pointed| pointed.digits < EXACT);
+    let Some(pointed) = pointed else {
+        return longer_double_at(bytes, at);
+    };
+    let number = pointed.digits as f64 / UNITS[pointed.fraction % UNITS.len()];
+    let number = if pointed.is_negative { -number } else { number };
+    Some((number, pointed.end))
+}
+
+#[inline(never)]
+fn longer_double_at(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     let (start, end, after) = number_at(bytes, at)?;
     Some((double(bytes, start, end)?, after))
+}
+
+/// A number with a point.
+struct Pointed {
+    /// Its digits, the point left out.
+    digits: i64,
+    /// How many of them stand behind the point.
+    fraction: usize,
+    is_negative: bool,
+    /// Where its value ends.
+    end: usize,
+}
+
+impl Pointed {
+    fn signed(&self) -> i64 {
+        if self.is_negative {
+            -self.digits
+        } else {
+            self.digits
+        }
+    }
+}
+
+/// A number at `at`, in quotes or without, of one to eight digits on each side of a point.
+#[inline(always)]
+fn pointed_at(bytes: &[u8], at: usize) -> Option<Pointed> {
+    let quote = usize::from(bytes.get(at) == Some(&b'"'));
+    let is_negative = bytes.get(at + quote) == Some(&b'-');
+    let start = at + quote + usize::from(is_negative);
+    let (before, whole) = some_digits(bytes, start)?;
+    let point = start + before;
+    let (fraction, behind) = some_digits(bytes, point + 1)?;
+    let end = point + 1 + fraction;
+    let is_padded = bytes[start] == b'0' && before > 1;
+    let ends = match bytes.get(end)? {
+        b'"' => quote == 1,
+        b',' | b'}' | b']' => quote == 0,
+        _ => false,
+    };
+    if bytes[point] != b'.' || is_padded || !ends {
+        return None;
+    }
+    Some(Pointed {
+        digits: whole * TENS[fraction % TENS.len()] + behind,
+        fraction,
+        is_negative,
+        end: end + quote,
+    })
+}
+
+/// How many digits begin there, if one to eight do, and the number they make.
+#[inline(always)]
+fn some_digits(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
+    let digits = u64::from_le_bytes(*chunk(bytes, at)?) ^ ZEROS;
+    // A byte that is no digit can only disturb those behind it.
+    let foreign = (digits | digits.wrapping_add(SIX)) & HIGH;
+    let length = foreign.trailing_zeros() as usize / 8;
+    (length > 0).then(|| (length, joined(digits << (64 - 8 * length))))
 }
 
 /// A whole number of at most 16 digits without leading zeros.
@@ -206,13 +283,16 @@ fn decimal(bytes: &[u8], start: usize, end: usize, precision: u8, scale: u8) -> 
     is_held.then_some(if is_negative { -number } else { number })
 }
 
+/// Powers of ten that a double holds exactly, and what all whole numbers below are held exactly.
+const UNITS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+const EXACT: i64 = 1_000_000_000_000_000;
+
 /// A double of at most 15 digits without exponent: its digits and a power of ten, both held exactly by a double,
 /// have an exactly rounded quotient (Clinger, "How to read floating point numbers accurately", 1990).
 #[inline(always)]
 fn double(bytes: &[u8], start: usize, end: usize) -> Option<f64> {
-    const UNITS: [f64; 16] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-    ];
     let is_negative = bytes[start] == b'-';
     let start = start + usize::from(is_negative);
     if end - start > 16 {
@@ -231,7 +311,7 @@ fn double(bytes: &[u8], start: usize, end: usize) -> Option<f64> {
         number += digits(bytes, point + 1, end)?;
     }
     let is_padded = bytes[start] == b'0' && point - start > 1;
-    if is_padded || number >= 1_000_000_000_000_000 {
+    if is_padded || number >= EXACT {
         return None;
     }
     let number = number as f64 / UNITS.get(fraction)?;
