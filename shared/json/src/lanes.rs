@@ -44,19 +44,15 @@ impl Lanes {
         (found(0) | found(1) | found(2) | found(3)).to_bitmask() != 0
     }
 
-    /// The bytes less those of `floor`, if none is more than its limit above it.
+    /// The bytes less those of `floor`, eight in a number, the first one lowest; and which of them are no more than their
+    /// limit above it.
     #[inline(always)]
-    pub fn above(self, floor: &[u8; 16], limits: &[u8; 16]) -> Option<[u8; 16]> {
-        let (above, within) = self.above_where(floor, limits);
-        (within == 0xffff).then_some(above)
-    }
-
-    /// The bytes less those of `floor`, and which of them are no more than their limit above it.
-    #[inline(always)]
-    pub fn above_where(self, floor: &[u8; 16], limits: &[u8; 16]) -> ([u8; 16], u32) {
+    pub fn above(self, floor: &[u8; 16], limits: &[u8; 16]) -> ([u64; 2], u32) {
         let above = self.0 - u8x16::new(*floor);
         let is_within = above.min(u8x16::new(*limits)).simd_eq(above);
-        (above.to_array(), is_within.to_bitmask())
+        let (eights, _) = above.as_array().as_chunks::<8>();
+        let eights = [eights[0], eights[1]].map(u64::from_le_bytes);
+        (eights, is_within.to_bitmask())
     }
 
     /// Where the bytes of two are the same.
@@ -75,11 +71,10 @@ impl Lanes {
     /// Where a text cannot simply go on: quotes, backslashes, control characters.
     #[inline(always)]
     pub fn stop_text(self) -> u32 {
-        let last_control = u8x16::splat(0x1f);
-        let stops = self.0.simd_eq(u8x16::splat(b'"'))
-            | self.0.simd_eq(u8x16::splat(b'\\'))
-            | self.0.max(last_control).simd_eq(last_control);
-        stops.to_bitmask()
+        // Without this bit a quote is the smallest byte above the control characters, and a space is above it.
+        let turned = self.0 ^ u8x16::splat(0x02);
+        let first = turned.min(u8x16::splat(b'"' ^ 0x02)).simd_eq(turned);
+        (first | self.0.simd_eq(u8x16::splat(b'\\'))).to_bitmask()
     }
 
     /// The same of thirty-two bytes.

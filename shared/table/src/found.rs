@@ -168,6 +168,7 @@ impl Found {
         self.members.clear();
     }
 
+    #[inline(always)]
     pub fn open(&mut self, list: ListId, parent: Home, ordinal: u32) -> Home {
         let elements = &mut self.lists[usize::from(list)];
         let home = Home {

@@ -110,6 +110,7 @@ pub(crate) fn own(steps: &[Step]) -> impl Iterator<Item = usize> {
 }
 
 /// Where the steps go on behind the end of the object of which they are the rest; none if nothing is around it.
+#[inline(never)]
 pub(crate) fn behind(steps: &[Step]) -> Option<usize> {
     let end = own(steps)
         .last()

@@ -131,10 +131,14 @@ struct Key {
     end: usize,
 }
 
-/// A member that was read: where it ends, and the step that comes next.
-struct Other {
-    end: usize,
+/// What was found where another key was guessed.
+struct Missed {
+    /// Where reading goes on: at a key that is the next step, or behind a value.
+    at: usize,
+    is_at_key: bool,
+    /// The step that comes next, and whether a key may come twice from now on.
     next: usize,
+    is_careful: bool,
 }
 
 /// Where the comma or the bracket stands behind a member and blanks.
@@ -154,14 +158,12 @@ fn skip(bytes: &[u8], at: usize) -> Result<usize, Bad> {
 }
 
 /// Whether an object ends there that has just begun.
-#[cold]
 fn is_empty(bytes: &[u8], at: usize) -> bool {
     bytes.get(at) == Some(&b'}') && bytes[..at].trim_ascii_end().last() == Some(&b'{')
 }
 
 /// Which of the object's steps is the key that stands there. Often the one that came next last time is left out now, and
 /// it is one of those after it.
-#[inline(never)]
 fn ahead(bytes: &[u8], at: usize, steps: &[Step]) -> Option<usize> {
     key::own(steps).find(|place| steps[*place].is_at(bytes, at))
 }
@@ -177,7 +179,7 @@ struct Pass<'a, const STRAIGHT: bool> {
     rows: &'a mut [Rows],
     /// How many objects and lists are open.
     depth: usize,
-    /// The element that values are found for, and which columns of its row have been filled.
+    /// The element that values are found for, and which columns of rows have been filled.
     home: Home,
     filled: Filled,
     /// Not once a value did not fit its column.
@@ -231,34 +233,22 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
                     coming = after;
                     match &step.wanted {
                         Wanted::Members(slot, _) if bytes.get(end) == Some(&b'{') => {
-                            // Found, should it come again; where it ends matters to nobody.
-                            self.set(*slot, end, end + 1, Kind::Object)?;
-                            at = self.enter(end)?;
+                            at = self.enter_member(end, *slot)?;
                             continue;
                         }
-                        wanted => {
-                            at = self.member(wanted, end)?;
-                            if step.inner > 0 {
-                                coming = after.get(step.inner as usize..).unwrap_or_default();
-                            }
+                        Wanted::Members(_, child) => {
+                            at = self.value(end, *child)?;
+                            coming = &after[step.inner as usize..];
                         }
+                        wanted => at = self.member(wanted, end)?,
                     }
                 }
                 _ => {
-                    let key = blanks(bytes, at);
-                    if key > at {
-                        at = key;
+                    let missed = self.miss(at, id, steps.len() - coming.len(), is_careful)?;
+                    (at, is_careful) = (missed.at, missed.is_careful);
+                    coming = &steps[missed.next..];
+                    if missed.is_at_key {
                         continue;
-                    }
-                    if !is_empty(bytes, at) {
-                        if !is_careful && let Some(place) = ahead(bytes, at, coming) {
-                            coming = &coming[place..];
-                            continue;
-                        }
-                        let place = steps.len() - coming.len();
-                        let other = self.other_member(at, id, place, &mut is_careful)?;
-                        at = other.end;
-                        coming = &steps[other.next..];
                     }
                 }
             }
@@ -283,7 +273,6 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
     }
 
     /// Begins to read an object; answers what is behind its bracket.
-    #[inline(always)]
     fn enter(&mut self, start: usize) -> Result<usize, Bad> {
         if self.depth >= DEPTH {
             return Err(Bad::at(start, Reason::TooDeep));
@@ -292,44 +281,64 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
         Ok(start + 1)
     }
 
-    /// Reads a member of the object that the step at `place` belongs to, whose key is not one of those that come, or which
-    /// may be there for the second time.
     #[inline(never)]
-    fn other_member(
+    fn enter_member(&mut self, start: usize, slot: SlotId) -> Result<usize, Bad> {
+        // Found, should it come again; where it ends matters to nobody.
+        self.set(slot, start, start + 1, Kind::Object)?;
+        self.enter(start)
+    }
+
+    /// Where another key was guessed, at the step `place`: steps over blanks and keys that were left out, or reads a member
+    /// that is not one of those that come, or which may be there for the second time.
+    #[inline(never)]
+    fn miss(
         &mut self,
         at: usize,
         root: NodeId,
         place: usize,
-        is_careful: &mut bool,
-    ) -> Result<Other, Bad> {
+        is_careful: bool,
+    ) -> Result<Missed, Bad> {
+        let bytes = self.bytes;
         let steps: &'a [Step] = &self.steps[root as usize];
+        let start = blanks(bytes, at);
+        let mut missed = Missed {
+            at: start,
+            is_at_key: start > at,
+            next: place,
+            is_careful,
+        };
+        if missed.is_at_key || is_empty(bytes, start) {
+            return Ok(missed);
+        }
+        if !is_careful && let Some(ahead) = ahead(bytes, start, &steps[place..]) {
+            missed.next = place + ahead;
+            missed.is_at_key = true;
+            return Ok(missed);
+        }
         let (begin, id) = key::around(steps, root, place);
-        let mut own = key::own(&steps[begin..]).map(|own| begin + own);
-        let (key, next) = match own.find(|own| steps[*own].is_at(self.bytes, at)) {
+        let found = ahead(bytes, start, &steps[begin..]).map(|found| begin + found);
+        missed.is_careful |= found.is_none_or(|found| found < place);
+        let key = match found {
             Some(found) => {
                 let step = &steps[found];
-                *is_careful |= found < place;
-                let key = Key {
+                missed.next = found + 1 + step.inner as usize;
+                Key {
                     wanted: step.wanted,
-                    start: at,
-                    end: at + step.length as usize,
-                };
-                (key, found + 1 + step.inner as usize)
+                    start,
+                    end: start + step.length as usize,
+                }
             }
-            None => {
-                *is_careful = true;
-                (self.search_key(at, id, root, place)?, place)
-            }
+            None => self.search_key(start, id, root, place)?,
         };
         if self.is_seen(key.wanted) {
             return Err(Bad::at(key.start, Reason::KeyTwice));
         }
-        let end = self.member(&key.wanted, key.end)?;
+        missed.at = self.member(&key.wanted, key.end)?;
         let node = &self.shape.nodes[id as usize];
         if node.notes_members {
-            self.note_member(node, key.wanted, key.start..end);
+            self.note_member(node, key.wanted, key.start..missed.at);
         }
-        Ok(Other { end, next })
+        Ok(missed)
     }
 
     /// Reads the value of a member and answers where it ends.
@@ -379,8 +388,8 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
             return;
         }
         let list = &self.shape.lists[usize::from(self.home.list)];
-        self.filled.misses(&list.all, |number| {
-            let target = list.targets[number];
+        self.filled.misses(&list.filled, |number| {
+            let target = self.shape.targets[number];
             let rows = &mut self.rows[usize::from(target.table)];
             rows.column(target).push_null();
         });
@@ -531,11 +540,11 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
     fn element(&mut self, list: ListId, at: usize, ordinal: u32) -> Result<usize, Bad> {
         let home = self.found.open(list, self.home, ordinal);
         let outer = std::mem::replace(&mut self.home, home);
-        let filled = std::mem::take(&mut self.filled);
-        let end = self.value(at, self.shape.lists[usize::from(list)].element)?;
+        let list = &self.shape.lists[usize::from(list)];
+        self.filled.forget(&list.filled);
+        let end = self.value(at, list.element)?;
         self.end_row();
         self.home = outer;
-        self.filled = filled;
         Ok(end)
     }
 

@@ -17,14 +17,14 @@ pub(crate) type NodeId = u32;
 pub(crate) struct Target {
     pub table: u16,
     pub column: u16,
-    /// Its number among the columns that values of an element go straight into.
+    /// Its number among all columns that values go straight into.
     pub number: u8,
 }
 
-/// As many columns take values straight from one element.
+/// As many columns take values straight from a record.
 const TARGETS: usize = 256;
 
-/// Which columns of the row in hand have been filled, by their number.
+/// Which columns of the rows in hand have been filled, by their number.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Filled([u64; TARGETS / 64]);
 
@@ -36,6 +36,14 @@ impl Filled {
 
     pub fn has(&self, target: Target) -> bool {
         self.0[usize::from(target.number / 64)] >> (target.number % 64) & 1 == 1
+    }
+
+    /// Forgets those among `all`.
+    #[inline(always)]
+    pub fn forget(&mut self, all: &Filled) {
+        for (filled, all) in self.0.iter_mut().zip(all.0) {
+            *filled &= !all;
+        }
     }
 
     /// Calls `miss` with the numbers of those among `all` that have not been.
@@ -69,6 +77,8 @@ pub(crate) const RECORD: ListId = 0;
 pub(crate) struct Shape {
     pub nodes: Vec<Node>,
     pub lists: Vec<List>,
+    /// The columns that values go straight into.
+    pub targets: Vec<Target>,
 }
 
 /// A place in a record.
@@ -113,9 +123,8 @@ pub(crate) struct List {
     pub path: Path,
     /// Whether it is found again in its own elements.
     pub is_tree: bool,
-    /// The columns that values of an element go straight into, and all of their numbers.
-    pub targets: Vec<Target>,
-    pub all: Filled,
+    /// The columns that values of an element go straight into.
+    pub filled: Filled,
     /// Those among them that may not be empty.
     pub required: Vec<Target>,
 }
@@ -175,13 +184,13 @@ impl Shape {
             parent: RECORD,
             path: Path::root(),
             is_tree: false,
-            targets: Vec::new(),
-            all: Filled::default(),
+            filled: Filled::default(),
             required: Vec::new(),
         };
         Shape {
             nodes: vec![Node::new()],
             lists: vec![record],
+            targets: Vec::new(),
         }
     }
 
@@ -211,8 +220,7 @@ impl Shape {
             parent,
             path: path.clone(),
             is_tree,
-            targets: Vec::new(),
-            all: Filled::default(),
+            filled: Filled::default(),
             required: Vec::new(),
         });
         let start = self.lists[parent as usize].element;
@@ -273,17 +281,17 @@ impl Shape {
         };
         let node = &mut self.nodes[node as usize];
         let list = &mut self.lists[usize::from(list)];
-        if !node.is_leaf || node.target.is_some() || list.targets.len() == TARGETS {
+        if !node.is_leaf || node.target.is_some() || self.targets.len() == TARGETS {
             return false;
         }
         let target = Target {
             table: straight.table,
             column: straight.column,
-            number: list.targets.len() as u8,
+            number: self.targets.len() as u8,
         };
         node.target = Some((straight.take, target));
-        list.targets.push(target);
-        list.all.note(target);
+        self.targets.push(target);
+        list.filled.note(target);
         if straight.is_required {
             list.required.push(target);
         }

@@ -335,13 +335,27 @@ pub(crate) fn date_at(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
 fn minute(text: &[u8; 16]) -> Option<(i32, i64)> {
     const ZEROS: &[u8; 16] = b"0000-00-00T00:00";
     const LIMITS: &[u8; 16] = &[9, 9, 9, 9, 0, 1, 9, 0, 3, 9, 0, 2, 9, 0, 5, 9];
-    let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, _, i1, i2] =
-        Lanes::of(text).above(ZEROS, LIMITS)?;
-    let pair = |tens: u8, ones: u8| tens * 10 + ones;
-    let year = i32::from(pair(y1, y2)) * 100 + i32::from(pair(y3, y4));
-    let day = days(year, pair(m1, m2), pair(d1, d2))?;
-    let hour = pair(h1, h2);
-    (hour < 24).then(|| (day, i64::from(hour) * 60 + i64::from(pair(i1, i2))))
+    let (digits, within) = Lanes::of(text).above(ZEROS, LIMITS);
+    if within != 0xffff {
+        return None;
+    }
+    let [date, rest] = digits.map(pairs);
+    let year = byte(date, 0) * 100 + byte(date, 2);
+    let day = days(year as i32, byte(date, 5) as u8, byte(rest, 0) as u8)?;
+    let hour = byte(rest, 3);
+    (hour < 24).then(|| (day, hour * 60 + byte(rest, 6)))
+}
+
+/// Each digit, a byte each, made a number of two with the one behind it.
+#[inline(always)]
+fn pairs(digits: u64) -> u64 {
+    // What is no digit can only disturb its own number, the one before and those behind.
+    digits.wrapping_mul(10).wrapping_add(digits >> 8)
+}
+
+#[inline(always)]
+fn byte(bytes: u64, place: u32) -> i64 {
+    (bytes >> (8 * place) & 0xff) as i64
 }
 
 /// A local time in microseconds since 1970, and its offset in seconds if it has one.
@@ -358,14 +372,16 @@ pub(crate) fn moment_at(bytes: &[u8], at: usize) -> Option<(Moment, usize)> {
     }
     let (day, minute) = minute(text[1..].first_chunk()?)?;
     let tail: &[u8; 16] = text[17..].first_chunk()?;
-    let (above, within) = Lanes::of(tail).above_where(FLOOR, LIMITS);
-    let [_, s1, s2, _, f1, f2, f3, sign, h1, h2, _, m1, m2, ..] = above.map(i64::from);
+    let (digits, within) = Lanes::of(tail).above(FLOOR, LIMITS);
+    let [clock, zone] = digits.map(pairs);
+    let millis = byte(clock, 4) * 10 + byte(digits[0], 6);
+    let (sign, hours) = (byte(digits[0], 7), byte(zone, 0));
     let (millis, offset, length) = if within & 0x7f == 0x7f && tail[7..9] == *b"Z\"" {
-        (f1 * 100 + f2 * 10 + f3, Some(0), 26)
-    } else if within == 0xffff && sign != 1 && h1 * 10 + h2 < 24 {
-        let offset = ((h1 * 10 + h2) * 3600 + (m1 * 10 + m2) * 60) as i32;
+        (millis, Some(0), 26)
+    } else if within == 0xffff && sign != 1 && hours < 24 {
+        let offset = (hours * 3600 + byte(zone, 3) * 60) as i32;
         let offset = if sign == 2 { -offset } else { offset };
-        (f1 * 100 + f2 * 10 + f3, Some(offset), 31)
+        (millis, Some(offset), 31)
     } else if within & 7 == 7 && tail[3..5] == *b"Z\"" {
         (0, Some(0), 22)
     } else if within & 7 == 7 && tail[3] == b'"' {
@@ -373,7 +389,7 @@ pub(crate) fn moment_at(bytes: &[u8], at: usize) -> Option<(Moment, usize)> {
     } else {
         return None;
     };
-    let seconds = minute * 60 + s1 * 10 + s2;
+    let seconds = minute * 60 + byte(clock, 1);
     let micros = i64::from(day) * MICROS_A_DAY + seconds * MICROS_A_SECOND + millis * 1000;
     Some(((micros, offset), at + length))
 }
