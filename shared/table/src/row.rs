@@ -261,13 +261,7 @@ impl Rows {
         is_straight: bool,
         limit: usize,
     ) -> Result<(), Failure> {
-        let mut columns = &plan.others;
-        if !is_straight {
-            columns = &plan.all;
-            if plan.others.len() < plan.all.len() {
-                self.take_back();
-            }
-        }
+        let columns = if is_straight { &plan.others } else { &plan.all };
         let list = &found.lists[usize::from(plan.list)];
         if list.blocked.is_some() {
             return Err(Failure {

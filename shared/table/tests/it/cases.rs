@@ -504,12 +504,13 @@ fn one_record_cannot_fill_the_memory() {
 
 #[test]
 fn many_members_and_changing_orders_are_read() {
-    let columns: Vec<String> = (0..150)
+    // More than go straight into columns, and more keys of one object than are remembered.
+    let columns: Vec<String> = (0..300)
         .map(|n| format!("c{n}: {{ from: $.a_rather_long_member_name_{n}, type: int32 }}"))
         .collect();
     let tables = t(&format!("columns: {{ {} }}", columns.join(", ")));
     let record = |order: &dyn Fn(usize) -> usize| {
-        let members: Vec<String> = (0..150)
+        let members: Vec<String> = (0..300)
             .map(order)
             .map(|n| format!(r#""a_rather_long_member_name_{n}":{n},"unknown_{n}":[{n}]"#))
             .collect();
@@ -518,13 +519,13 @@ fn many_members_and_changing_orders_are_read() {
     let straight = record(&|n| n);
     let page = format!(
         "[{straight},{},{},{straight}]",
-        record(&|n| 149 - n),
-        record(&|n| (n * 7) % 150)
+        record(&|n| 299 - n),
+        record(&|n| (n * 7) % 300)
     );
     let outcome = run(&tables, &["$"], Sizes::default(), &[page.as_bytes()]);
-    let expected: Vec<String> = (0..150).map(|n| n.to_string()).collect();
+    let expected: Vec<String> = (0..300).map(|n| n.to_string()).collect();
     assert_eq!(rows(&outcome, "t"), vec![expected.join(";"); 4]);
-    let twice = format!(r#"[{{"a_rather_long_member_name_149":1,{}"#, &straight[1..]);
+    let twice = format!(r#"[{{"a_rather_long_member_name_299":1,{}"#, &straight[1..]);
     let outcome = run(
         &tables,
         &["$"],
@@ -543,6 +544,102 @@ fn a_key_that_comes_twice_is_seen_whatever_was_read_before() {
     let outcome = run(&tables, &["$"], Sizes::default(), &[short, short, twice]);
     assert_eq!(outcome.sinks.rejects, ["2/0 - /0 a key occurs twice"]);
     assert_eq!(rows(&outcome, "t"), ["1", "1"]);
+}
+
+#[test]
+fn what_was_read_before_does_not_matter() {
+    let tables = t(
+        "columns: { a: { from: $.a, type: int64 }, b: { from: $.o.b, type: string }, c: { from: $.o.p.c, type: float64 }, d: { from: $.d, type: json } }",
+    );
+    let usual = r#"{"a":1,"o":{"b":"x","p":{"c":2.5}},"d":[3]}"#;
+    let spaced = "{ \"a\" : 1 ,\n \"o\": {\"b\": \"x\", \"p\" : {\t\"c\": 2.5 } } , \"d\": [3] }";
+    let twice = Err("a key occurs twice");
+    let no_key = Err("a key is expected here");
+    let blocked = Err("another kind of value stands on the way to it");
+    for (record, expected) in [
+        (usual, Ok("1;x;2.5;[3]")),
+        (spaced, Ok("1;x;2.5;[3]")),
+        (
+            r#"{"d":[3],"o":{"p":{"c":2.5},"b":"x"},"a":1}"#,
+            Ok("1;x;2.5;[3]"),
+        ),
+        (r#"{"d":[3],"a":1}"#, Ok("1;;;[3]")),
+        (r#"{}"#, Ok(";;;")),
+        (r#"{"a":1,"o":{},"d":[3]}"#, Ok("1;;;[3]")),
+        (r#"{"a":1,"o":{ },"d":[3]}"#, Ok("1;;;[3]")),
+        (r#"{"a":1,"o":null,"d":null}"#, Ok("1;;;")),
+        (r#"{"a":1,"o":{"p":{}},"d":[3]}"#, Ok("1;;;[3]")),
+        (r#"{"o":{"p":null,"b":"x"},"d":[3]}"#, Ok(";x;;[3]")),
+        (
+            r#"{"o":{"n":{"b":"y"},"b":"x","m":0},"n":1,"d":[3]}"#,
+            Ok(";x;;[3]"),
+        ),
+        (r#"{"a":1,"o":{"b":"x","b":"y"},"d":[3]}"#, twice),
+        (
+            r#"{"a":1,"o":{"b":"x","p":{"c":2.5,"c":2}},"d":[3]}"#,
+            twice,
+        ),
+        (r#"{"a":1,"o":{"b":"x"},"o":{"p":{"c":2}}}"#, twice),
+        (r#"{"a":1,"o":{"b":"x","p":{"c":2},"p":{}}}"#, twice),
+        (r#"{"a":1,"o":{"p":{"c":2}},"d":[3],"a":1}"#, twice),
+        (r#"{"a":1,"o":{"b":"x",},"d":[3]}"#, no_key),
+        (r#"{"a":1,"o":{"b":"x", },"d":[3]}"#, no_key),
+        (r#"{"a":1,"o":{,"b":"x"},"d":[3]}"#, no_key),
+        (r#"{"a":1,"o":{"b":"x"},,"d":[3]}"#, no_key),
+        (
+            r#"{"a":1,"o":{"b":"x"}"d":[3]}"#,
+            Err("`,` or `}` is expected here"),
+        ),
+        (
+            r#"{"a":1,"o":{"b":"x"}},"d":[3]}"#,
+            Err("something follows the page's value"),
+        ),
+        (r#"{"a":1,"o":[{"b":"x"}],"d":[3]}"#, blocked),
+        (r#"{"a":1,"o":{"b":"x","p":2},"d":[3]}"#, blocked),
+        (r#"{"a":1,"o":{"b":"x"},"d":[3,]}"#, Err("not valid JSON")),
+        (
+            r#"{"a":1e3,"o":{"b":"x"},"d":[3]}"#,
+            Err("not a valid int64"),
+        ),
+        (
+            r#"{"a":12345678901,"o":{"b":"x","p":{"c":-0.000001}}}"#,
+            Ok("12345678901;x;-1e-6;"),
+        ),
+        (
+            r#"{"a":"12","o":{"b":12,"p":{"c":"0.5"}}}"#,
+            Ok("12;12;0.5;"),
+        ),
+    ] {
+        let spread = format!("{record}{}", " ".repeat(64));
+        let before: [&[&str]; 6] = [
+            &[],
+            &[usual],
+            &[usual, usual, usual],
+            &[spaced, spaced],
+            &[r#"{"x":{"y":1},"d":1}"#, usual],
+            &[r#"{"o":{"p":null}}"#, r#"{"o":{"q":1,"p":{"r":2}}}"#, usual],
+        ];
+        for before in before {
+            let mut pages: Vec<&[u8]> = before.iter().map(|page| page.as_bytes()).collect();
+            pages.push(spread.as_bytes());
+            let outcome = run(&tables, &["$"], Sizes::default(), &pages);
+            let rejects = outcome.sinks.rejects.join("|");
+            match expected {
+                Ok(row) => {
+                    assert_eq!(rejects, "", "{record} after {before:?}");
+                    assert_eq!(
+                        rows(&outcome, "t").last().map(|row| &**row),
+                        Some(row),
+                        "{record} after {before:?}"
+                    );
+                }
+                Err(reason) => assert!(
+                    rejects.contains(reason),
+                    "{record} after {before:?}: {rejects}"
+                ),
+            }
+        }
+    }
 }
 
 struct Broken;
