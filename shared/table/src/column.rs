@@ -61,7 +61,7 @@ pub(crate) enum Values {
 pub(crate) type Take = fn(&mut Column, &[u8], usize) -> Option<usize>;
 
 /// How the values of a column are taken.
-pub(crate) fn take(definition: &ColumnDefinition) -> Take {
+pub(crate) fn take_of(definition: &ColumnDefinition) -> Take {
     let begins_with_iso = matches!(definition.formats.first(), None | Some(TimeFormat::Iso));
     match definition.column_type {
         ColumnType::String => Column::take_text,
@@ -70,6 +70,7 @@ pub(crate) fn take(definition: &ColumnDefinition) -> Take {
         ColumnType::Date if begins_with_iso => Column::take_date,
         _ if definition.range.is_some() => Column::take_word,
         ColumnType::Int64 => Column::take_whole,
+        ColumnType::Int16 | ColumnType::Int32 => Column::take_narrow,
         ColumnType::Float64 => Column::take_double,
         ColumnType::Decimal {
             precision: 0..=18, ..
@@ -184,7 +185,7 @@ impl Column {
             kind,
             range: definition.range,
             clock,
-            take: take(definition),
+            take: take_of(definition),
             values: Values::new(kind),
             nulls: Nulls::default(),
         }
@@ -321,6 +322,19 @@ impl Column {
             && let Some((number, end)) = usual::whole_at(bytes, at)
         {
             values.push(number);
+            return Some(end);
+        }
+        self.take_word(bytes, at)
+    }
+
+    /// A whole number of fewer bits.
+    fn take_narrow(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if let Some((number, end)) = usual::whole_at(bytes, at) {
+            match &mut self.values {
+                Values::Int32(values) => values.push(number.try_into().ok()?),
+                Values::Int16(values) => values.push(number.try_into().ok()?),
+                _ => return None,
+            }
             return Some(end);
         }
         self.take_word(bytes, at)

@@ -309,7 +309,7 @@ impl Compiled {
                             slot,
                             table: number as u16,
                             column: *index,
-                            take: column::take(&column.definition),
+                            take: column::take_of(&column.definition),
                             is_required: column.required,
                         };
                         self.shape.straighten(plan.list, straight)

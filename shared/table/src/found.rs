@@ -151,12 +151,7 @@ impl Found {
     /// The slots of an element, and then those of others.
     #[inline(always)]
     pub fn slots_of(&self, element: Element) -> &[Slot] {
-        self.slots_from(element.first_slot)
-    }
-
-    #[inline(always)]
-    pub fn slots_from(&self, first: u32) -> &[Slot] {
-        &self.slots[first as usize..]
+        &self.slots[element.first_slot as usize..]
     }
 
     pub fn clear(&mut self) {

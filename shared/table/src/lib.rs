@@ -41,7 +41,7 @@ mod dictionary;
 mod encode;
 mod found;
 mod infer;
-mod key;
+
 mod misfit;
 mod number;
 mod pack;
@@ -51,6 +51,7 @@ mod row;
 mod scan;
 mod schema;
 mod shape;
+mod steps;
 mod time;
 mod usual;
 mod value;

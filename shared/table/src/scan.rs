@@ -9,9 +9,9 @@ use std::ops::Range;
 use crate::bad::{Bad, Reason};
 use crate::column::Column;
 use crate::found::{Found, Home, Kind, LONGEST, NotedMember, OUTSIDE, Slot};
-use crate::key::{self, Step, Wanted};
 use crate::row::{Rows, Source};
 use crate::shape::{Filled, ListId, Node, NodeId, RECORD, Shape, SlotId, Target};
+use crate::steps::{self, Step, Wanted};
 use crate::value::{any, first, plain, text};
 use json::blanks;
 
@@ -109,7 +109,7 @@ impl Scanner {
         for miss in self.misses.drain(..).rev() {
             let steps = &mut self.steps[miss.node as usize];
             let key = Step::key(&bytes[miss.text], miss.wanted);
-            key::learn(steps, miss.node, miss.place, key);
+            steps::learn(steps, miss.node, miss.place, key);
         }
     }
 }
@@ -165,7 +165,7 @@ fn is_empty(bytes: &[u8], at: usize) -> bool {
 /// Which of the object's steps is the key that stands there. Often the one that came next last time is left out now, and
 /// it is one of those after it.
 fn ahead(bytes: &[u8], at: usize, steps: &[Step]) -> Option<usize> {
-    key::own(steps).find(|place| steps[*place].is_at(bytes, at))
+    steps::own(steps).find(|place| steps[*place].is_at(bytes, at))
 }
 
 /// One reading of a record. `STRAIGHT` is whether values go straight into their columns.
@@ -262,7 +262,7 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
                 self.depth -= 1;
                 coming = match coming.split_first() {
                     Some((step, after)) if step.is_end() => after,
-                    _ => match key::behind(coming) {
+                    _ => match steps::behind(coming) {
                         Some(behind) => &coming[behind..],
                         None => return Ok(at),
                     },
@@ -315,7 +315,7 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
             missed.is_at_key = true;
             return Ok(missed);
         }
-        let (begin, id) = key::around(steps, root, place);
+        let (begin, id) = steps::around(steps, root, place);
         let found = ahead(bytes, start, &steps[begin..]).map(|found| begin + found);
         missed.is_careful |= found.is_none_or(|found| found < place);
         let key = match found {
