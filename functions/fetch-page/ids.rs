@@ -168,9 +168,9 @@ impl Children<'_, '_> {
                 }
                 return Ok(Taken::End);
             }
-            Page::Fetched { answer, next, .. } => {
+            Page::Fetched { answer, turn, .. } => {
                 self.store.push(parent, answer.status, Some(&answer.body))?;
-                next
+                turn.next
             }
         };
         Ok(match next {

@@ -109,9 +109,9 @@ async fn walked(
                 store.push(None, 404, None)?;
                 Next::End
             }
-            Page::Fetched { answer, next, .. } => {
+            Page::Fetched { answer, turn, .. } => {
                 store.push(None, answer.status, Some(&answer.body))?;
-                next
+                turn.next
             }
         };
         let is_over = matches!(next, Next::End);

@@ -95,21 +95,15 @@ impl Walk {
             Ok(Page::Fetched {
                 answer,
                 request,
-                records,
-                outline,
-                ..
+                turn,
             }) => {
                 let resource = &self.asker.resource;
-                let turn =
-                    self.asker
-                        .session
-                        .turn(resource, &self.values, token, &answer, *outline)?;
+                let session = &self.asker.session;
+                let turn = session.turn(resource, &self.values, token, &answer, turn.outline)?;
                 Ok(Page::Fetched {
                     answer,
                     request,
-                    records,
-                    next: turn.next,
-                    outline: Box::new(turn.outline),
+                    turn: Box::new(turn),
                 })
             }
             Err(fault) if !matches!(fault.kind, Kind::Transient | Kind::RateLimited) => {

@@ -109,7 +109,7 @@ async fn pages(
         .await
         .map_err(|fault| fault.with("resource", name))?;
     let begins = match page {
-        Page::Fetched { next, .. } => resource.paginate.cut(&next, &values)?,
+        Page::Fetched { turn, .. } => resource.paginate.cut(&turn.next, &values)?,
         // What becomes of such an answer is the fetch's to say.
         Page::Missing | Page::TooLarge { .. } => Vec::new(),
         Page::Wait {
@@ -247,9 +247,9 @@ impl<'a> Reader<'a, '_> {
                 Page::Missing => return Ok(()),
                 Page::TooLarge { status } => token = resource.shrunk(&token, &values, status)?,
                 Page::Wait { .. } => return Err(Fault::bug("a wait is told as a fault")),
-                Page::Fetched { answer, next, .. } => {
+                Page::Fetched { answer, turn, .. } => {
                     read(&answer).map_err(|fault| session.clean(fault))?;
-                    match next {
+                    match turn.next {
                         Next::Page(next) => token = next,
                         Next::End => return Ok(()),
                     }

@@ -18,6 +18,7 @@ use pipeline::number::Values;
 use pipeline::paginate::{Next, PageToken};
 use pipeline::request::Answer;
 use pipeline::resource::ResourceDefinition;
+use pipeline::source::Turn;
 use serde::{Deserialize, Serialize};
 
 /// When what was read is stored: so much is lost, and asked for again, when a process is killed.
@@ -211,10 +212,10 @@ impl<'p> Came<'p> {
             Page::Missing => Came::Missing,
             Page::TooLarge { status } => Came::TooLarge(*status),
             Page::Wait { .. } => return None,
-            Page::Fetched { answer, next, .. } => Came::Page {
+            Page::Fetched { answer, turn, .. } => Came::Page {
                 status: answer.status,
                 body: Cow::Borrowed(std::str::from_utf8(&answer.body).ok()?),
-                next: match next {
+                next: match &turn.next {
                     Next::Page(token) => Some(token.clone()),
                     Next::End => None,
                 },
@@ -235,9 +236,10 @@ impl From<Came<'_>> for Page {
                     body: body.into_owned().into_bytes(),
                 },
                 request: String::new(),
-                records: 0,
-                next: next.map_or(Next::End, Next::Page),
-                outline: Box::default(),
+                turn: Box::new(Turn {
+                    next: next.map_or(Next::End, Next::Page),
+                    ..Turn::end()
+                }),
             },
         }
     }

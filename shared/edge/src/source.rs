@@ -20,12 +20,8 @@ pub enum Page {
         answer: Answer,
         /// The request as a person reads it, without credentials.
         request: String,
-        /// How many records it holds.
-        records: u64,
-        /// What follows it.
-        next: Next,
-        /// Where the large values of its body end.
-        outline: Box<Outline>,
+        /// What it amounts to.
+        turn: Box<Turn>,
     },
     /// The source says that there is no such thing; nothing follows.
     Missing,
@@ -89,9 +85,7 @@ impl Session {
                     body: Vec::new(),
                 },
                 request: self.shown(&request),
-                records: 0,
-                next: Next::End,
-                outline: Box::default(),
+                turn: Box::new(Turn::end()),
             },
             Sent::Wait { seconds, down } => Page::Wait { seconds, down },
             Sent::Fetched { answer, read: None } => Page::TooLarge {
@@ -103,9 +97,7 @@ impl Session {
             } => Page::Fetched {
                 answer,
                 request: self.shown(&request),
-                records: read.records,
-                next: read.next,
-                outline: Box::new(read.outline),
+                turn: Box::new(read),
             },
         })
     }
@@ -245,7 +237,7 @@ mod tests {
     /// What all the page came to in one word, and after how many whole seconds.
     fn summary(page: &Result<Page, Fault>) -> String {
         match page {
-            Ok(Page::Fetched { records, .. }) => format!("{records} records"),
+            Ok(Page::Fetched { turn, .. }) => format!("{} records", turn.records),
             Ok(Page::Missing) => "missing".to_owned(),
             Ok(Page::TooLarge { status }) => format!("too large {status}"),
             Ok(Page::Wait { seconds, .. }) => format!("wait {seconds}"),
@@ -631,25 +623,18 @@ mod tests {
 
             let resource = resource(paged);
             let (page, _) = first(&session, paged).await;
-            let Ok(Page::Fetched {
-                next: Next::Page(token),
-                ..
-            }) = page
-            else {
+            let Ok(Page::Fetched { turn, .. }) = page else {
                 panic!("{page:?}")
+            };
+            let Next::Page(token) = turn.next else {
+                panic!("nothing follows")
             };
             let mut traffic = Traffic::default();
             let page = session
                 .page(&resource, &Values::new(), &token, None, &mut traffic)
                 .await;
             assert!(
-                matches!(
-                    page,
-                    Ok(Page::Fetched {
-                        next: Next::End,
-                        ..
-                    })
-                ),
+                matches!(&page, Ok(Page::Fetched { turn, .. }) if turn.next == Next::End),
                 "{page:?}"
             );
             let heard = server.heard();
@@ -829,10 +814,10 @@ mod tests {
                 if let Err(fault) = &page {
                     texts.push(fault.to_string());
                 }
-                if let Ok(Page::Fetched { request, next, .. }) = &page {
+                if let Ok(Page::Fetched { request, turn, .. }) = &page {
                     texts.push(format!(
                         "{request} {}",
-                        serde_json::to_string(&format!("{next:?}")).expect("json")
+                        serde_json::to_string(&format!("{:?}", turn.next)).expect("json")
                     ));
                 }
             }

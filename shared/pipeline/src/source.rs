@@ -618,6 +618,18 @@ pub struct Turn {
     pub outline: Outline,
 }
 
+impl Turn {
+    /// Of a page without records that nothing follows.
+    #[must_use]
+    pub fn end() -> Self {
+        Turn {
+            records: 0,
+            next: Next::End,
+            outline: Outline::default(),
+        }
+    }
+}
+
 /// Notes what is wrong with the resources beyond their shape; `known` are the names that templates may use
 /// besides `id`.
 pub fn check_resources(

@@ -204,10 +204,10 @@ pub async fn walk_below(session: &Session, path: &str, more: &str) -> Walk {
     let mut token = resource.paginate.first();
     loop {
         match page(session, &resource, &token, &mut walk.traffic).await {
-            Ok(Page::Fetched { records, next, .. }) => {
+            Ok(Page::Fetched { turn, .. }) => {
                 walk.pages += 1;
-                walk.records += records;
-                match next {
+                walk.records += turn.records;
+                match turn.next {
                     Next::Page(next) => token = next,
                     Next::End => return walk,
                 }

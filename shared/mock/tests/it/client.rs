@@ -106,7 +106,7 @@ impl Client {
                 .session
                 .page(resource, &values, &token, None, &mut read.traffic);
             match page.await? {
-                Page::Fetched { answer, next, .. } => {
+                Page::Fetched { answer, turn, .. } => {
                     read.pages += 1;
                     let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
                     let found = resource.records.paths()[0].find(&body).expect("records");
@@ -114,7 +114,7 @@ impl Client {
                         Value::Array(records) => read.records.extend(records.clone()),
                         record => read.records.push(record.clone()),
                     }
-                    match next {
+                    match turn.next {
                         Next::Page(next) => token = next,
                         Next::End => return Ok(read),
                     }
