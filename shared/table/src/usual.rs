@@ -106,14 +106,20 @@ pub(crate) fn decimal_at(
     precision: u8,
     scale: u8,
 ) -> Option<(i64, usize)> {
-    let pointed = pointed_at(bytes, at).filter(|pointed| pointed.fraction == usize::from(scale));
-    let Some(pointed) = pointed else {
+    let plain = plain_at(bytes, at).filter(|plain| plain.fraction == usize::from(scale));
+    let Some(Plain {
+        digits,
+        is_negative,
+        end,
+        ..
+    }) = plain
+    else {
         return longer_decimal_at(bytes, at, precision, scale);
     };
     let is_held = TENS
         .get(usize::from(precision))
-        .is_none_or(|end| pointed.digits < *end);
-    is_held.then_some((pointed.signed(), pointed.end))
+        .is_none_or(|end| digits < *end);
+    is_held.then_some((if is_negative { -digits } else { digits }, end))
 }
 
 #[inline(never)]
@@ -125,13 +131,11 @@ fn longer_decimal_at(bytes: &[u8], at: usize, precision: u8, scale: u8) -> Optio
 /// The double at `at`, and where its value ends.
 #[inline(always)]
 pub(crate) fn double_at(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
-    let pointed = pointed_at(bytes, at).filter(|pointed| pointed.digits < EXACT);
-    let Some(pointed) = pointed else {
+    let Some(plain) = plain_at(bytes, at).filter(|plain| plain.digits < EXACT) else {
         return longer_double_at(bytes, at);
     };
-    let number = pointed.digits as f64 / UNITS[pointed.fraction % UNITS.len()];
-    let number = if pointed.is_negative { -number } else { number };
-    Some((number, pointed.end))
+    let number = plain.digits as f64 / UNITS[plain.fraction % UNITS.len()];
+    Some((if plain.is_negative { -number } else { number }, plain.end))
 }
 
 #[inline(never)]
@@ -140,9 +144,9 @@ fn longer_double_at(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     Some((double(bytes, start, end)?, after))
 }
 
-/// A number with a point.
-struct Pointed {
-    /// Its digits, the point left out.
+/// A number without exponent.
+struct Plain {
+    /// Its digits, a point left out.
     digits: i64,
     /// How many of them stand behind the point.
     fraction: usize,
@@ -151,37 +155,29 @@ struct Pointed {
     end: usize,
 }
 
-impl Pointed {
-    fn signed(&self) -> i64 {
-        if self.is_negative {
-            -self.digits
-        } else {
-            self.digits
-        }
-    }
-}
-
-/// A number at `at`, in quotes or without, of one to eight digits on each side of a point.
+/// A number at `at`, in quotes or without, of one to eight digits, and as many behind a point if it has one.
 #[inline(always)]
-fn pointed_at(bytes: &[u8], at: usize) -> Option<Pointed> {
+fn plain_at(bytes: &[u8], at: usize) -> Option<Plain> {
     let quote = usize::from(bytes.get(at) == Some(&b'"'));
     let is_negative = bytes.get(at + quote) == Some(&b'-');
     let start = at + quote + usize::from(is_negative);
-    let (before, whole) = some_digits(bytes, start)?;
-    let point = start + before;
-    let (fraction, behind) = some_digits(bytes, point + 1)?;
-    let end = point + 1 + fraction;
-    let is_padded = bytes[start] == b'0' && before > 1;
+    let (length, mut digits) = some_digits(bytes, start)?;
+    let mut end = start + length;
+    let mut fraction = 0;
+    if bytes.get(end) == Some(&b'.') {
+        let (length, behind) = some_digits(bytes, end + 1)?;
+        digits = digits * TENS[length % TENS.len()] + behind;
+        fraction = length;
+        end += 1 + length;
+    }
+    let is_padded = bytes[start] == b'0' && length > 1;
     let ends = match bytes.get(end)? {
         b'"' => quote == 1,
         b',' | b'}' | b']' => quote == 0,
         _ => false,
     };
-    if bytes[point] != b'.' || is_padded || !ends {
-        return None;
-    }
-    Some(Pointed {
-        digits: whole * TENS[fraction % TENS.len()] + behind,
+    (ends && !is_padded).then_some(Plain {
+        digits,
         fraction,
         is_negative,
         end: end + quote,
@@ -450,9 +446,11 @@ mod tests {
             if let Some((found, behind)) = whole_at(&page, start) {
                 prop_assert_eq!((number::whole(number, false), behind), (Ok(found), end));
             }
-            if let Some((found, behind)) = decimal_at(&page, start, 12, 2) {
-                let other = number::decimal(number, 12, 2, false);
-                prop_assert_eq!((other, behind), (Ok(i128::from(found)), end));
+            for scale in [0, 2, 4] {
+                if let Some((found, behind)) = decimal_at(&page, start, 12, scale) {
+                    let other = number::decimal(number, 12, scale, false);
+                    prop_assert_eq!((other, behind), (Ok(i128::from(found)), end));
+                }
             }
             if let Some((found, behind)) = double_at(&page, start) {
                 let other = number::double(number, false).expect("a double");
