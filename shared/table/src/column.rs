@@ -287,88 +287,72 @@ impl Column {
     }
 
     fn take_text(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Values::Text { text, ends } = &mut self.values
-            && let Some(end) = usual::copy(text, bytes, at)
-        {
-            ends.push(text.len() as i32);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        let Values::Text { text, ends } = &mut self.values else {
+            return None;
+        };
+        let end = usual::copy(text, bytes, at);
+        end.inspect(|_| ends.push(text.len() as i32))
+            .or_else(|| self.take_word(bytes, at))
+    }
+
+    fn take_json(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let Values::Text { text, ends } = &mut self.values else {
+            return None;
+        };
+        let end = usual::copy_json(text, bytes, at);
+        end.inspect(|_| ends.push(text.len() as i32))
+            .or_else(|| self.take_word(bytes, at))
     }
 
     fn take_timestamp(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Values::Int64(values) = &mut self.values
-            && let Some((moment, end)) = usual::moment_at(bytes, at)
-            && let Some(instant) = self.clock.instant(moment)
-        {
-            values.push(instant);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        let Values::Int64(values) = &mut self.values else {
+            return None;
+        };
+        let found = usual::moment_at(bytes, at);
+        let found = found.and_then(|(moment, end)| Some((self.clock.instant(moment)?, end)));
+        add(values, found).or_else(|| self.take_word(bytes, at))
     }
 
     fn take_date(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Values::Int32(values) = &mut self.values
-            && let Some((date, end)) = usual::date_at(bytes, at)
-        {
-            values.push(date);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        let Values::Int32(values) = &mut self.values else {
+            return None;
+        };
+        add(values, usual::date_at(bytes, at)).or_else(|| self.take_word(bytes, at))
     }
 
     fn take_whole(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Values::Int64(values) = &mut self.values
-            && let Some((number, end)) = usual::whole_at(bytes, at)
-        {
-            values.push(number);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        let Values::Int64(values) = &mut self.values else {
+            return None;
+        };
+        add(values, usual::whole_at(bytes, at)).or_else(|| self.take_word(bytes, at))
     }
 
     /// A whole number of fewer bits.
     fn take_narrow(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Some((number, end)) = usual::whole_at(bytes, at) {
-            match &mut self.values {
-                Values::Int32(values) => values.push(number.try_into().ok()?),
-                Values::Int16(values) => values.push(number.try_into().ok()?),
-                _ => return None,
-            }
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        let found = usual::whole_at(bytes, at);
+        let taken = match &mut self.values {
+            Values::Int32(values) => add(values, narrowed(found)),
+            Values::Int16(values) => add(values, narrowed(found)),
+            _ => None,
+        };
+        taken.or_else(|| self.take_word(bytes, at))
     }
 
     fn take_double(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Values::Float64(values) = &mut self.values
-            && let Some((number, end)) = usual::double_at(bytes, at)
-        {
-            values.push(number);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        let Values::Float64(values) = &mut self.values else {
+            return None;
+        };
+        add(values, usual::double_at(bytes, at)).or_else(|| self.take_word(bytes, at))
     }
 
     fn take_decimal(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let (ColumnType::Decimal { precision, scale }, Values::Int64(values)) =
+        let (ColumnType::Decimal { precision, scale }, Values::Int64(values)) =
             (self.kind, &mut self.values)
-            && let Some((number, end)) = usual::decimal_at(bytes, at, precision, scale)
-        {
-            values.push(number);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
-    }
-
-    fn take_json(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if let Values::Text { text, ends } = &mut self.values
-            && let Some(end) = usual::copy_json(text, bytes, at)
-        {
-            ends.push(text.len() as i32);
-            return Some(end);
-        }
-        self.take_word(bytes, at)
+        else {
+            return None;
+        };
+        let found = usual::decimal_at(bytes, at, precision, scale);
+        add(values, found).or_else(|| self.take_word(bytes, at))
     }
 
     /// Null and truth values; all that some columns take.
@@ -498,6 +482,20 @@ impl Column {
     pub fn clear(&mut self) {
         self.truncate(0);
     }
+}
+
+/// Adds a value if there is one, and answers where it ends.
+#[inline(always)]
+fn add<T>(values: &mut Vec<T>, found: Option<(T, usize)>) -> Option<usize> {
+    let (value, end) = found?;
+    values.push(value);
+    Some(end)
+}
+
+/// A number of fewer bits, if it has room there.
+fn narrowed<T: TryFrom<i64>>(found: Option<(i64, usize)>) -> Option<(T, usize)> {
+    let (number, end) = found?;
+    Some((number.try_into().ok()?, end))
 }
 
 fn found(kind: ColumnType, token: Token<'_>) -> Misfit {
