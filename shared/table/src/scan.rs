@@ -27,7 +27,12 @@ pub(crate) struct Scanner {
     steps: Vec<Vec<Step>>,
     /// What is to be learned when the record is read.
     misses: Vec<Miss>,
+    /// So many records are not tried straight.
+    doubted: u32,
 }
+
+/// What does not fit often comes in many records: behind one, so many are not tried straight.
+const DOUBTED: u32 = 16;
 
 /// A key that was not known where it stood.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ impl Scanner {
         Scanner {
             steps: shape.nodes.iter().map(|_| Vec::new()).collect(),
             misses: Vec::new(),
+            doubted: 0,
         }
     }
 
@@ -58,14 +64,18 @@ impl Scanner {
         found: &mut Found,
         rows: &mut [Rows],
     ) -> Result<Read, Bad> {
-        if let Some(source) = source {
+        if let Some(source) = source
+            && self.doubted == 0
+        {
             let read = self.pass::<true>(shape, bytes, Some(source), at, found, rows)?;
             if read.is_straight {
                 return Ok(read);
             }
             // Some value does not fit its column: columns are filled by what is found.
             rows.iter_mut().for_each(Rows::take_back);
+            self.doubted = DOUBTED + 1;
         }
+        self.doubted = self.doubted.saturating_sub(1);
         self.pass::<false>(shape, bytes, source, at, found, rows)
     }
 

@@ -549,10 +549,13 @@ fn a_key_that_comes_twice_is_seen_whatever_was_read_before() {
 #[test]
 fn what_was_read_before_does_not_matter() {
     let tables = t(
-        "columns: { a: { from: $.a, type: int64 }, b: { from: $.o.b, type: string }, c: { from: $.o.p.c, type: float64 }, d: { from: $.d, type: json } }",
+        "columns: { a: { from: $.a, type: int64 }, b: { from: $.o.b, type: string }, c: { from: $.o.p.c, type: float64 }, d: { from: $.d, type: json }, e: { from: $.e, type: int16, on_error: \"null\" } }",
     );
     let usual = r#"{"a":1,"o":{"b":"x","p":{"c":2.5}},"d":[3]}"#;
     let spaced = "{ \"a\" : 1 ,\n \"o\": {\"b\": \"x\", \"p\" : {\t\"c\": 2.5 } } , \"d\": [3] }";
+    let misfit = r#"{"a":1,"e":"no number"}"#;
+    let mut long_after_misfit = vec![usual, misfit];
+    long_after_misfit.extend([usual; 20]);
     let twice = Err("a key occurs twice");
     let no_key = Err("a key is expected here");
     let blocked = Err("another kind of value stands on the way to it");
@@ -613,11 +616,13 @@ fn what_was_read_before_does_not_matter() {
         ),
     ] {
         let spread = format!("{record}{}", " ".repeat(64));
-        let before: [&[&str]; 6] = [
+        let before: [&[&str]; 8] = [
             &[],
             &[usual],
             &[usual, usual, usual],
             &[spaced, spaced],
+            &[usual, misfit],
+            &long_after_misfit,
             &[r#"{"x":{"y":1},"d":1}"#, usual],
             &[r#"{"o":{"p":null}}"#, r#"{"o":{"q":1,"p":{"r":2}}}"#, usual],
         ];
@@ -630,8 +635,8 @@ fn what_was_read_before_does_not_matter() {
                 Ok(row) => {
                     assert_eq!(rejects, "", "{record} after {before:?}");
                     assert_eq!(
-                        rows(&outcome, "t").last().map(|row| &**row),
-                        Some(row),
+                        rows(&outcome, "t").last(),
+                        Some(&format!("{row};")),
                         "{record} after {before:?}"
                     );
                 }
