@@ -32,8 +32,13 @@ pub(crate) fn copy(text: &mut Vec<u8>, bytes: &[u8], at: usize) -> Option<usize>
 #[inline(never)]
 pub(crate) fn copy_json(text: &mut Vec<u8>, bytes: &[u8], at: usize) -> Option<usize> {
     let end = json::end(bytes, at)?;
-    let is_null = bytes[at] == b'n';
-    if is_null || end - at >= LONGEST {
+    // What goes on behind a number, as in `007`, belongs to the value, which then is no JSON.
+    let goes_on = match bytes[at] {
+        b'n' => return None,
+        b'-' | b'0'..=b'9' => value::scalar(bytes, at) > end,
+        _ => false,
+    };
+    if goes_on || end - at >= LONGEST {
         return None;
     }
     text.extend_from_slice(&bytes[at..end]);

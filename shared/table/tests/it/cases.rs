@@ -602,6 +602,7 @@ fn what_was_read_before_does_not_matter() {
         (r#"{"a":1,"o":[{"b":"x"}],"d":[3]}"#, blocked),
         (r#"{"a":1,"o":{"b":"x","p":2},"d":[3]}"#, blocked),
         (r#"{"a":1,"o":{"b":"x"},"d":[3,]}"#, Err("not valid JSON")),
+        (r#"{"a":1,"o":{"b":"x"},"d":007}"#, Err("not valid JSON")),
         (
             r#"{"a":1e3,"o":{"b":"x"},"d":[3]}"#,
             Err("not a valid int64"),
