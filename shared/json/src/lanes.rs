@@ -14,12 +14,6 @@ impl Lanes {
         Lanes(u8x16::new(*bytes))
     }
 
-    /// The sixteen bytes.
-    #[must_use]
-    pub fn bytes(self) -> [u8; 16] {
-        self.0.to_array()
-    }
-
     /// The sixteen bytes from `at`, if there are so many.
     #[inline(always)]
     pub fn at(bytes: &[u8], at: usize) -> Option<Self> {

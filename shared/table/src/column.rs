@@ -287,19 +287,24 @@ impl Column {
     }
 
     fn take_text(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        let Values::Text { text, ends } = &mut self.values else {
-            return None;
-        };
-        let end = usual::copy(text, bytes, at);
-        end.inspect(|_| ends.push(text.len() as i32))
-            .or_else(|| self.take_word(bytes, at))
+        self.take_copy(bytes, at, usual::copy)
     }
 
     fn take_json(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        self.take_copy(bytes, at, usual::copy_json)
+    }
+
+    #[inline(always)]
+    fn take_copy(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        copy: impl FnOnce(&mut Vec<u8>, &[u8], usize) -> Option<usize>,
+    ) -> Option<usize> {
         let Values::Text { text, ends } = &mut self.values else {
             return None;
         };
-        let end = usual::copy_json(text, bytes, at);
+        let end = copy(text, bytes, at);
         end.inspect(|_| ends.push(text.len() as i32))
             .or_else(|| self.take_word(bytes, at))
     }

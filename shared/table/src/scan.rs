@@ -64,18 +64,17 @@ impl Scanner {
         found: &mut Found,
         rows: &mut [Rows],
     ) -> Result<Read, Bad> {
-        if let Some(source) = source
-            && self.doubted == 0
-        {
-            let read = self.pass::<true>(shape, bytes, Some(source), at, found, rows)?;
+        if source.is_some() && self.doubted == 0 {
+            let read = self.pass::<true>(shape, bytes, source, at, found, rows)?;
             if read.is_straight {
                 return Ok(read);
             }
             // Some value does not fit its column: columns are filled by what is found.
             rows.iter_mut().for_each(Rows::take_back);
-            self.doubted = DOUBTED + 1;
+            self.doubted = DOUBTED;
+        } else {
+            self.doubted = self.doubted.saturating_sub(1);
         }
-        self.doubted = self.doubted.saturating_sub(1);
         self.pass::<false>(shape, bytes, source, at, found, rows)
     }
 
@@ -239,7 +238,7 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
             // Here a key begins.
             match coming.split_first() {
                 Some((step, after)) if !is_careful && step.is_at(bytes, at) => {
-                    let end = at + step.length as usize;
+                    let end = at + step.text.len();
                     coming = after;
                     match &step.wanted {
                         Wanted::Members(slot, _) if bytes.get(end) == Some(&b'{') => {
@@ -282,7 +281,7 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
         }
     }
 
-    /// Begins to read an object; answers what is behind its bracket.
+    /// Begins to read an object or a list; answers what is behind its bracket.
     fn enter(&mut self, start: usize) -> Result<usize, Bad> {
         if self.depth >= DEPTH {
             return Err(Bad::at(start, Reason::TooDeep));
@@ -335,7 +334,7 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
                 Key {
                     wanted: step.wanted,
                     start,
-                    end: start + step.length as usize,
+                    end: start + step.text.len(),
                 }
             }
             None => self.search_key(start, id, root, place)?,
@@ -364,31 +363,31 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
                 self.unusual(at, slot, target)
             }
             Wanted::Nothing | Wanted::End => skip(self.bytes, at),
-            Wanted::Plain(slot) | Wanted::Straight(_, slot, _) => self.plain(at, slot),
+            Wanted::Plain(slot) | Wanted::Straight(_, slot, _) => {
+                self.plain(at, slot).map(Slot::end)
+            }
             Wanted::Members(_, child) | Wanted::Inside(_, child) => self.value(at, child),
         }
     }
 
+    /// A value of which nothing inside is wanted.
     #[inline(never)]
-    fn plain(&mut self, at: usize, slot: SlotId) -> Result<usize, Bad> {
+    fn plain(&mut self, at: usize, slot: SlotId) -> Result<Slot, Bad> {
         let (at, first) = first(self.bytes, at)?;
         let (end, kind) = plain(self.bytes, at, first)?;
-        self.set(slot, at, end, kind)?;
-        Ok(end)
+        self.set(slot, at, end, kind)
     }
 
     /// A value that is not of the kind and layout that is usual for its column, or is looked at for others too.
     #[inline(never)]
     fn unusual(&mut self, at: usize, slot: SlotId, target: Target) -> Result<usize, Bad> {
-        let (at, first) = first(self.bytes, at)?;
-        let (end, kind) = plain(self.bytes, at, first)?;
-        let value = self.set(slot, at, end, kind)?;
+        let value = self.plain(at, slot)?;
         self.filled.note(target);
         let rows = &mut self.rows[usize::from(target.table)];
         self.is_straight &= self
             .source
             .is_some_and(|source| rows.push_straight(target, source, value));
-        Ok(end)
+        Ok(value.end())
     }
 
     /// Ends the row of an element: columns that were given nothing get null.
@@ -504,18 +503,15 @@ impl<'a, const STRAIGHT: bool> Pass<'a, STRAIGHT> {
 
     #[inline(never)]
     fn list(&mut self, start: usize, id: NodeId) -> Result<usize, Bad> {
-        if self.depth >= DEPTH {
-            return Err(Bad::at(start, Reason::TooDeep));
-        }
-        self.depth += 1;
-        let end = self.elements(start, id)?;
+        let at = self.enter(start)?;
+        let end = self.elements(at, id)?;
         self.depth -= 1;
         Ok(end)
     }
 
-    fn elements(&mut self, start: usize, id: NodeId) -> Result<usize, Bad> {
+    fn elements(&mut self, at: usize, id: NodeId) -> Result<usize, Bad> {
         let node = &self.shape.nodes[id as usize];
-        let mut at = blanks(self.bytes, start + 1);
+        let mut at = blanks(self.bytes, at);
         if self.bytes.get(at) == Some(&b']') {
             return Ok(at + 1);
         }

@@ -11,13 +11,11 @@ pub(crate) struct Step {
     head: Lanes,
     /// The lanes that are not of the key: they may hold anything.
     free: u32,
-    /// The key's length, with all that.
-    pub length: u32,
+    /// The key, with all that.
+    pub text: Box<[u8]>,
     pub wanted: Wanted,
     /// How many steps are inside of the member, its end included.
     pub inner: u32,
-    /// What does not fit into the head.
-    tail: Box<[u8]>,
 }
 
 /// What is wanted of a member.
@@ -56,10 +54,9 @@ impl Step {
         Step {
             head: Lanes::of(&head),
             free: !0 << short,
-            length: text.len() as u32,
+            text: text.into(),
             wanted,
             inner: 0,
-            tail: text[short..].into(),
         }
     }
 
@@ -77,12 +74,7 @@ impl Step {
 
     /// Whether the two are the same key, whatever blanks follow.
     pub fn is_same(&self, other: &Step) -> bool {
-        self.text().trim_ascii_end() == other.text().trim_ascii_end()
-    }
-
-    fn text(&self) -> Vec<u8> {
-        let head = &self.head.bytes()[..16.min(self.length as usize)];
-        [head, &self.tail].concat()
+        self.text.trim_ascii_end() == other.text.trim_ascii_end()
     }
 
     /// Whether the key stands there. Not told near the end of a page, where a search finds it.
@@ -94,7 +86,7 @@ impl Step {
         if head.agree(self.head) | self.free != !0 {
             return false;
         }
-        self.length <= 16 || bytes[at + 16..].starts_with(&self.tail)
+        self.text.len() <= 16 || bytes[at..].starts_with(&self.text)
     }
 }
 
@@ -182,7 +174,7 @@ mod tests {
     fn shown(steps: &[Step]) -> String {
         let key = |step: &Step| match step.is_end() {
             true => '}',
-            false => char::from(step.text()[0]),
+            false => char::from(step.text[0]),
         };
         steps.iter().map(key).collect()
     }
